@@ -1,0 +1,60 @@
+# Everything runs in .venv, which the first target that needs it builds once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export TOKENIZERS_PARALLELISM ?= true
+
+.PHONY: help install test test-slow test-lowest golden lint format types quickstart bench build clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED)  ## build .venv with the pinned versions of constraints.txt
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "docre needs Python 3.11 or newer: make PYTHON=python3.11 install")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+test: $(INSTALLED) lint types  ## lint, types and the default test suite
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)  ## the slow tests too, and new examples for the property tests
+	DOCRE_EXPLORE=1 $(BIN)/python -m pytest -m "not network and not gpu"
+
+test-lowest:  ## the default suite with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --upgrade pip
+	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[dev]'
+	.venv-lowest/bin/python -m pytest
+
+golden: $(INSTALLED)  ## only the numbers of the published systems (DOCRE_GOLDEN=folder)
+	$(BIN)/python -m pytest tests/golden -q
+
+lint: $(INSTALLED)  ## ruff, as a check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED)  ## ruff, mending what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(INSTALLED)  ## mypy --strict on the package
+	$(BIN)/mypy
+
+quickstart: $(INSTALLED)  ## make the synthetic corpus, look at it, predict with the baseline, score
+	BIN=$(BIN) sh examples/quickstart.sh
+
+bench: $(INSTALLED)  ## the performance figures of docs/performance.md
+	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/scoring.py
+
+build: $(INSTALLED)  ## wheel and source archive into dist/
+	$(BIN)/python -m build
+
+clean:  ## remove what the targets made, the environment too
+	rm -rf $(VENV) .venv-lowest dist build quickstart .pytest_cache .mypy_cache .ruff_cache .hypothesis

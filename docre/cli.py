@@ -1,0 +1,149 @@
+"""The ``docre`` command.
+
+Commands are plain functions: their signature gives the options, their docstring the help. None of
+them imports torch or Lightning before it has to, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from inspect import signature
+from io import TextIOWrapper
+from typing import NamedTuple, get_args, get_origin, get_type_hints
+
+# Lightning still uses calls that jsonargparse has deprecated; users can do nothing about it.
+os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+
+from jsonargparse import ArgumentParser
+
+from docre import __version__
+from docre.errors import DataError, DocreError, describe
+
+
+class Command(NamedTuple):
+    """One command: where its function is, what it does in a line, and what the shell cannot set."""
+
+    function: str
+    summary: str
+    hidden: tuple[str, ...] = ()
+
+
+COMMANDS = {
+    "baseline": Command(
+        "docre.baseline_command:baseline", "predict from entity types alone, to compare with"
+    ),
+    "score": Command(
+        "docre.score_command:score_files",
+        "score predictions: F1, Ign F1, evidence, groups, confidence intervals",
+        ("console",),
+    ),
+}
+DATA_COMMANDS = {
+    "check": Command("docre.data.check_command:check", "check a file and say what is in it"),
+    "convert": Command("docre.data.convert_command:convert", "rewrite a file in another format"),
+    "download": Command("docre.data.download_command:download", "fetch the official files"),
+    "synth": Command("docre.data.synthetic.command:synth", "make the synthetic corpus"),
+}
+
+
+def build_parser() -> ArgumentParser:
+    """Return the parser of all commands."""
+    parser = ArgumentParser(
+        prog="docre",
+        description="Document-level relation extraction with pluggable parts.",
+        version=__version__,
+    )
+    commands = parser.add_subcommands(metavar="COMMAND", title="commands")
+    for name, command in COMMANDS.items():
+        commands.add_subcommand(name, _parser_of(command), help=command.summary)
+    # jsonargparse wants a parser to be in its place before it gets commands of its own
+    data = ArgumentParser(description="Look at, convert, fetch or make documents.")
+    commands.add_subcommand("data", data, help="check, convert, download or make data")
+    data_commands = data.add_subcommands(metavar="COMMAND", title="commands")
+    for name, command in DATA_COMMANDS.items():
+        data_commands.add_subcommand(name, _parser_of(command), help=command.summary)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; errors of ours are one message and exit code 1."""
+    # a terminal that cannot show a character gets its number, not an exception
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given in ([], ["data"]):  # whoever names no command wants to know which there are
+        given.append("--help")
+    chosen = build_parser().parse_args(given)
+    name, options = chosen.subcommand, chosen[chosen.subcommand]
+    command = COMMANDS.get(name)
+    if command is None:
+        command = DATA_COMMANDS[options.subcommand]
+        options = options[options.subcommand]
+    options = {key: value for key, value in options.as_dict().items() if key != "config"}
+    try:
+        result = _function_of(command)(**options)
+        sys.stdout.flush()
+    except DocreError as error:
+        message = _message(error, options)
+        print(f"docre: error: {message}", file=sys.stderr)  # noqa: T201 - this is the shell's answer
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:  # a folder that cannot be written to, a full disk
+        print(f"docre: error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _parser_of(command: Command) -> ArgumentParser:
+    function = _function_of(command)
+    description = (function.__doc__ or command.summary).strip().split("\n")[0]
+    parser = ArgumentParser(description=description)
+    # jsonargparse wants a list in JSON; a shell has words
+    lists = set(_list_options(function)) - set(command.hidden)
+    skip: set[str | int] = {*lists, *command.hidden}
+    parser.add_function_arguments(function, as_positional=True, skip=skip)
+    if lists:
+        from docstring_parser import parse
+
+        for described in parse(function.__doc__ or "").params:
+            if described.arg_name in lists:
+                # argparse takes every word up to the next option
+                help_text = f"{described.description} Several words; to be given after the files."
+                parser.add_argument(f"--{described.arg_name}", nargs="+", type=str, help=help_text)
+    return parser
+
+
+def _list_options(function: Callable[..., object]) -> Iterator[str]:
+    """Yield the optional parameters that take several strings."""
+    hints = get_type_hints(function)
+    for name, parameter in signature(function).parameters.items():
+        if parameter.default is None and any(
+            get_origin(kind) in (list, Sequence) and get_args(kind) == (str,)
+            for kind in get_args(hints[name])
+        ):
+            yield name
+
+
+def _message(error: DocreError, options: dict[str, object]) -> str:
+    """Return what to print, without advice on an option that the command does not have."""
+    from docre.data.reading import HINT
+
+    if isinstance(error, DataError) and error.hint == HINT and "on_error" not in options:
+        return describe(error.problems)
+    return str(error)
+
+
+def _function_of(command: Command) -> Callable[..., object]:
+    module, _, name = command.function.partition(":")
+    function: Callable[..., object] = getattr(import_module(module), name)
+    return function

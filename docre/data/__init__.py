@@ -1,0 +1,1 @@
+"""From files to batches: readers, features, cache, sampling, collation and data modules."""

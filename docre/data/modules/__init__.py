@@ -1,0 +1,21 @@
+"""Lightning data modules, one a data set."""
+
+from docre.data.modules.base import BatchSettings, DocREDataModule, ReadSettings
+from docre.data.modules.biomedical import CDR, GDA, ChemDisGene
+from docre.data.modules.docred import DocRED, DocREDDistant, ReDocRED
+from docre.data.modules.own_files import DocREDFormat
+from docre.data.modules.synthetic import SyntheticDocRED
+
+__all__ = [
+    "CDR",
+    "GDA",
+    "BatchSettings",
+    "ChemDisGene",
+    "DocRED",
+    "DocREDDistant",
+    "DocREDFormat",
+    "DocREDataModule",
+    "ReDocRED",
+    "ReadSettings",
+    "SyntheticDocRED",
+]

