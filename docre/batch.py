@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Sizes(NamedTuple):
+    """What each document of a batch has, as plain integers: nobody has to ask the device."""
+
+    tokens: tuple[int, ...]
+    mentions: tuple[int, ...]
+    entities: tuple[int, ...]
+    pairs: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +50,7 @@ class Batch:
         label_relation: Its relation, counted from 0; the logits' column is one more.  # [K]
         evidence_label: Label that a piece of evidence belongs to.  # [V]
         evidence_sentence: Sentence (counted over the batch) that supports it.  # [V]
+        sizes: Numbers of tokens, mentions, entities and pairs; counted if left out.
     """
 
     document_ids: tuple[str, ...]
@@ -65,6 +75,18 @@ class Batch:
     label_relation: Tensor
     evidence_label: Tensor
     evidence_sentence: Tensor
+    sizes: Sizes = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.sizes is None:
+            mention_doc = self.entity_doc[self.mention_entity]
+            counted = (
+                self.token_mask.sum(1),
+                torch.bincount(mention_doc, minlength=len(self)),
+                self.entity_offset.diff(),
+                self.pair_offset.diff(),
+            )
+            object.__setattr__(self, "sizes", Sizes(*(tuple(c.tolist()) for c in counted)))
 
     def __len__(self) -> int:
         return len(self.document_ids)
@@ -115,8 +137,8 @@ class Batch:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         changed: dict[str, Any] = {
-            field.name: change(value)
-            for field in fields(self)
-            if isinstance(value := getattr(self, field.name), Tensor)
+            name: change(value)
+            for name in (field.name for field in fields(self))
+            if isinstance(value := getattr(self, name), Tensor)
         }
         return replace(self, **changed)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
 from io import TextIOWrapper
@@ -36,11 +37,18 @@ COMMANDS = {
     "baseline": Command(
         "docre.baseline_command:baseline", "predict from entity types alone, to compare with"
     ),
+    "configs": Command("docre.configs_command:configs", "list the packaged configurations"),
     "score": Command(
         "docre.score_command:score_files",
         "score predictions: F1, Ign F1, evidence, groups, confidence intervals",
         ("console",),
     ),
+}
+TRAINING_COMMANDS = {
+    "fit": "train a model",
+    "validate": "score a trained model on the development split",
+    "test": "score a trained model on the test split",
+    "predict": "predict triples with a trained model",
 }
 DATA_COMMANDS = {
     "check": Command("docre.data.check_command:check", "check a file and say what is in it"),
@@ -58,6 +66,9 @@ def build_parser() -> ArgumentParser:
         version=__version__,
     )
     commands = parser.add_subcommands(metavar="COMMAND", title="commands")
+    for name, summary in TRAINING_COMMANDS.items():
+        # listed here, parsed by LightningCLI: importing that takes seconds
+        commands.add_subcommand(name, ArgumentParser(), help=summary)
     for name, command in COMMANDS.items():
         commands.add_subcommand(name, _parser_of(command), help=command.summary)
     # jsonargparse wants a parser to be in its place before it gets commands of its own
@@ -79,6 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given in ([], ["data"]):  # whoever names no command wants to know which there are
         given.append("--help")
+    if given[0] in TRAINING_COMMANDS:
+        with reported({}):
+            from docre.training import run
+
+            run(given)
+        return
     chosen = build_parser().parse_args(given)
     name, options = chosen.subcommand, chosen[chosen.subcommand]
     command = COMMANDS.get(name)
@@ -86,12 +103,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = DATA_COMMANDS[options.subcommand]
         options = options[options.subcommand]
     options = {key: value for key, value in options.as_dict().items() if key != "config"}
-    try:
+    with reported(options):
         result = _function_of(command)(**options)
         sys.stdout.flush()
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+@contextmanager
+def reported(options: Mapping[str, object]) -> Iterator[None]:
+    """Turn errors of ours into one message and exit code 1."""
+    try:
+        yield
     except DocreError as error:
-        message = _message(error, options)
-        print(f"docre: error: {message}", file=sys.stderr)  # noqa: T201 - this is the shell's answer
+        print(f"docre: error: {_message(error, options)}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -101,7 +125,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(result if isinstance(result, int) else 0)
 
 
 def _parser_of(command: Command) -> ArgumentParser:
@@ -134,7 +157,7 @@ def _list_options(function: Callable[..., object]) -> Iterator[str]:
             yield name
 
 
-def _message(error: DocreError, options: dict[str, object]) -> str:
+def _message(error: DocreError, options: Mapping[str, object]) -> str:
     """Return what to print, without advice on an option that the command does not have."""
     from docre.data.reading import HINT
 

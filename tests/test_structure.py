@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "docre"
+# What a stranger's project takes with torch alone.
+BRICKS = ("heads", "context", "memory", "losses")
 # Rooms that must not know the rooms listed behind them.
 FORBIDDEN = {
     "errors.py": ("docre.",),
@@ -26,6 +28,11 @@ FORBIDDEN = {
     "data/formats": ("docre.batch", "docre.data.modules", "docre.cli", "torch", "lightning"),
     "data": ("docre.model", "docre.joint", "docre.heads", "docre.memory", "docre.losses"),
     "batch.py": ("docre.", "lightning"),
+    **dict.fromkeys(
+        ("outputs.py", "pooling.py", "decoding.py", "evidence.py", *BRICKS),
+        ("docre.data", "docre.model", "docre.metrics", "docre.cli", "lightning", "transformers"),
+    ),
+    "encoder.py": ("docre.model", "docre.heads", "docre.data.modules", "docre.cli", "lightning"),
 }
 HEAVY = ("torch", "lightning", "transformers", "datasets", "torchmetrics", "pyarrow")
 
@@ -58,6 +65,18 @@ def test_importing_is_light(statement):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=ROOT
     )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("brick", BRICKS)
+def test_bricks_need_torch_alone(brick):
+    forbidden = [name for name in HEAVY if name != "torch"]
+    code = (
+        f"import sys\nfor name in {forbidden!r}: sys.modules[name] = None\n"
+        f"import docre.{brick}; print(*(m for m in sys.modules if m.startswith('docre.data')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
 

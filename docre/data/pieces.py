@@ -36,6 +36,7 @@ class Pieces:
         self.name = str(tokenizer.name_or_path)
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.unknown_id = tokenizer.unk_token_id
+        self.vocabulary_size = len(cast(Any, tokenizer))
         self._tokenizer = tokenizer
         self._fast = _independent_copy(tokenizer)
         self.prefix, self.suffix = _around(tokenizer)

@@ -29,6 +29,7 @@ from docre.data.sampling import DocumentBatchSampler, distributed_place
 from docre.documents import Document
 from docre.errors import DocreError
 from docre.pretrained import load_tokenizer
+from docre.scoring import Facts
 
 Split = Literal["train", "dev", "test", "predict"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test", "predict")
@@ -233,6 +234,15 @@ class DocREDataModule(lightning.LightningDataModule):
     def priors(self) -> NDArray[np.float64]:
         """Return how often each relation is labelled among all training pairs."""
         return class_priors(self.table("train"), self.num_relations)
+
+    def facts(self) -> Facts | None:
+        """Return what Ign F1 leaves out: the triples of all training labels, whatever the noise.
+
+        ``None`` where there is no training file; scores then have no Ign F1.
+        """
+        if "train" not in self.files or not self.files["train"].exists():
+            return None
+        return Facts.from_documents(self.documents("train"), self.files["train"].name)
 
     def corpus(self, split: Split) -> Corpus:
         """Return the file of a split and how to read it."""

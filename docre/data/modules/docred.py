@@ -11,9 +11,10 @@ from docre.data.features import FeatureSettings
 from docre.data.formats.docred import DocREDJson
 from docre.data.label_noise import LabelNoise
 from docre.data.modules.base import BatchSettings, DocREDataModule, ReadSettings, Split
-from docre.data.reading import OnError
+from docre.data.reading import OnError, read_documents
 from docre.data.relations import DOCRED_TYPES, RelationSet
 from docre.data.sources import DOCRED, DOCRED_DISTANT, REDOCRED
+from docre.scoring import Facts
 
 
 class DocRED(DocREDataModule):
@@ -91,3 +92,10 @@ class DocREDDistant(DocRED):
     names: ClassVar[Mapping[Split, str]] = {**DocRED.names, "train": "train_distant.json"}
     remotes: ClassVar[tuple[RemoteFile, ...]] = (*DOCRED, *DOCRED_DISTANT)
     default_on_error: ClassVar[OnError] = "fix"
+
+    def facts(self) -> Facts | None:
+        """Return the triples of the human training labels, so that Ign F1 means the same."""
+        human = self.data_dir / DocRED.names["train"]
+        if not human.exists():
+            return None
+        return Facts.from_documents(read_documents(human, self.format), human.name)

@@ -1,0 +1,37 @@
+"""Early stopping that is off until a patience is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import EarlyStopping
+
+
+class StopEarly(EarlyStopping):
+    """Stops when the development score has not risen for some validations.
+
+    Args:
+        monitor: The logged score.
+        patience: Validations to wait for a better score; left out, training goes to its end.
+        min_delta: What counts as better.
+    """
+
+    def __init__(
+        self, monitor: str = "val/f1", patience: int | None = None, min_delta: float = 0.0
+    ) -> None:
+        # never to be reached: without a patience nothing is looked at
+        super().__init__(monitor, min_delta=min_delta, patience=patience or 1, mode="max")
+        self.is_on = patience is not None
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Look at the score, if a patience was given."""
+        if self.is_on:
+            super().on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Look at the score, if a patience was given."""
+        if self.is_on:
+            super().on_train_epoch_end(trainer, pl_module)

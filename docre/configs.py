@@ -1,0 +1,56 @@
+"""The configurations that travel with the package, found by bare name from any folder."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from docre.errors import DocreError
+
+
+def config_folder() -> Path:
+    """Return the folder of the packaged configurations."""
+    package = Path(__file__).parent
+    inside = package / "cli_configs"  # where the wheel puts them
+    return inside if inside.is_dir() else package.parent / "cli_configs"
+
+
+def config_names() -> list[str]:
+    """Return the names of all packaged configurations, overlays last."""
+    root = config_folder()
+    names = [path.relative_to(root).as_posix() for path in root.rglob("*.yaml")]
+    return sorted(names, key=lambda name: (name.count("/"), name))
+
+
+def find_config(name: str) -> Path:
+    """Return the file a name means: one that exists, or a packaged configuration.
+
+    Args:
+        name: A path, or the name of a packaged configuration with or without ``.yaml``.
+
+    Raises:
+        DocreError: If there is none, with names that are close.
+    """
+    given = Path(name)
+    if given.is_file():
+        return given
+    root = config_folder()
+    for candidate in (root / name, root / f"{name}.yaml"):
+        if candidate.is_file() and candidate.resolve().is_relative_to(root.resolve()):
+            return candidate
+    known = config_names()
+    close = get_close_matches(name, known + [n.removesuffix(".yaml") for n in known], n=3)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    raise DocreError(
+        f"no such config: {name} is neither a file here nor a packaged configuration{hint} "
+        "(docre configs lists them)"
+    )
+
+
+def summary(path: Path) -> str:
+    """Return the first line of a configuration's header."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.lstrip("# ").strip()
+        if line.startswith("#") and text:
+            return text
+    return ""

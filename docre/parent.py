@@ -1,0 +1,106 @@
+"""Training in stages: begin from what an earlier run has learnt."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from docre.errors import DocreError
+
+if TYPE_CHECKING:
+    from docre.model import DocREModel
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The run that another began from.
+
+    Args:
+        path: Its checkpoint.
+        xxh3_128: Checksum of that file.
+        epoch: Epoch it was saved in.
+        step: Updates it had.
+    """
+
+    path: str
+    xxh3_128: str
+    epoch: int
+    step: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for a checkpoint."""
+        return asdict(self)
+
+
+def best_checkpoint(path: str | Path) -> Path:
+    """Return the checkpoint a path means: the file, or the best (else the last) one of a run.
+
+    Raises:
+        DocreError: If there is none.
+    """
+    given = Path(path)
+    if given.is_file():
+        return given
+    if not given.exists():
+        raise DocreError(f"no such run folder or checkpoint: {given}")
+    for name in ("best.ckpt", "last.ckpt"):
+        found = given / "checkpoints" / name
+        if found.exists():
+            return found
+    raise DocreError(f"{given} has neither checkpoints/best.ckpt nor checkpoints/last.ckpt")
+
+
+def load_parent(path: str | Path, model: DocREModel) -> Parent:
+    """Give a model the encoder and head of an earlier run.
+
+    The loss stays: its priors are those of the new training data.
+
+    Raises:
+        DocreError: If the run knows other relations or has other parts.
+    """
+    from docre.data.cache import file_hash
+
+    source = best_checkpoint(path)
+    checkpoint = torch.load(source, map_location="cpu", weights_only=True)
+    known = checkpoint.get("docre", {}).get("relations")
+    if known != list(model.relations):
+        raise DocreError(
+            f"init_from: {source} knows {len(known or ())} relations, the data "
+            f"{len(model.relations)}, or they are in another order"
+        )
+    weights = {
+        name: value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith(("encoder.", "head."))
+    }
+    missing, unexpected = _differences(model, weights)
+    if missing or unexpected:
+        raise DocreError(
+            f"init_from: the parts of {source} are others than those of this run; only in this "
+            f"run: {_some(missing)}; only in the checkpoint: {_some(unexpected)}"
+        )
+    model.load_state_dict(weights, strict=False)
+    return Parent(
+        str(source), file_hash(source), int(checkpoint["epoch"]), int(checkpoint["global_step"])
+    )
+
+
+def _differences(
+    model: DocREModel, weights: dict[str, torch.Tensor]
+) -> tuple[list[str], list[str]]:
+    """Return what is missing and what is not expected; other shapes are both."""
+    ours = {
+        f"{name} {tuple(value.shape)}"
+        for name, value in model.state_dict().items()
+        if name.startswith(("encoder.", "head."))
+    }
+    theirs = {f"{name} {tuple(value.shape)}" for name, value in weights.items()}
+    return sorted(ours - theirs), sorted(theirs - ours)
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown or "nothing"

@@ -1,0 +1,86 @@
+"""Two processes with a part of the batch each are one process with all of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from docre.losses import sum_over_ranks
+from tests.losses.cases import LOSSES, PRIORS
+from tests.losses.rank_worker import NUM_PAIRS, SPLITS, make_head, step, whole_batch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """What both ranks found, by loss, split and whether means were taken across ranks."""
+    folder = tmp_path_factory.mktemp("ranks")
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.losses.rank_worker", str(rank), folder / "meet", folder],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        for process in started:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+    finally:
+        for process in started:
+            process.kill()
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def close(found, expected):
+    assert set(found) - {"calls"} == set(expected)
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_as_one_process(ranks, name, split):
+    expected = step(make_head(), LOSSES[name](PRIORS), *whole_batch())
+    for found in ranks:
+        close(found[name, split, True], expected)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_own_means(ranks, name):
+    features, labels = whole_batch()
+    for split in SPLITS:
+        own = [
+            step(make_head(), LOSSES[name](PRIORS), features[mine], labels[mine])
+            for mine in (slice(split), slice(split, None))
+        ]
+        for found, mine in zip(ranks, own, strict=True):
+            for key in ("total", "positive", "negative"):
+                assert float(found[name, split, False][key]) == pytest.approx(float(mine[key]))
+            for key in ("weight", "bias"):
+                averaged = (own[0][key] + own[1][key]) / 2
+                torch.testing.assert_close(found[name, split, False][key], averaged)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_own_means_are_something_else(ranks, name):
+    found = ranks[0][name, 7, True]["weight"], ranks[0][name, 7, False]["weight"]
+    assert not torch.allclose(*found, atol=1e-6)
+
+
+def test_one_collective(ranks):
+    for found in ranks:
+        assert {result["calls"] for key, result in found.items() if key[2]} == {1}
+        assert {result["calls"] for key, result in found.items() if not key[2]} == {0}
+
+
+def test_alone_there_is_nothing_to_do():
+    values = torch.ones(3)
+    assert sum_over_ranks(values) is values
+    assert 0 in SPLITS
+    assert NUM_PAIRS in SPLITS
