@@ -46,12 +46,14 @@ format: $(INSTALLED)  ## ruff, mending what it can
 types: $(INSTALLED)  ## mypy --strict on the package
 	$(BIN)/mypy
 
-quickstart: $(INSTALLED)  ## make the synthetic corpus, look at it, predict with the baseline, score
+quickstart: $(INSTALLED)  ## synthetic corpus, training, scores on held-out documents, predictions
 	BIN=$(BIN) sh examples/quickstart.sh
 
 bench: $(INSTALLED)  ## the performance figures of docs/performance.md
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/train_step.py
 
 build: $(INSTALLED)  ## wheel and source archive into dist/
 	$(BIN)/python -m build

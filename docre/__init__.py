@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from docre.documents import Relation as Relation
     from docre.errors import DataError as DataError
     from docre.metrics import DocREScore as DocREScore
+    from docre.model import DocREModel as DocREModel
     from docre.scoring import score as score
 
 _HOMES = {
     "Batch": "docre.batch",
     "DataError": "docre.errors",
+    "DocREModel": "docre.model",
     "DocREScore": "docre.metrics",
     "Document": "docre.documents",
     "Entity": "docre.documents",
@@ -42,6 +44,7 @@ _HOMES = {
 __all__ = [
     "Batch",
     "DataError",
+    "DocREModel",
     "DocREScore",
     "Document",
     "Entity",

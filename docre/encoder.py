@@ -91,7 +91,8 @@ class Encoder(nn.Module):
         if weights is not None and config is not None:
             raise DocreError("encoder: choose one of weights and config")
         source = (weights or name) if config is None else None
-        self.model = build_backbone(source, config, pretrained, offline)
+        # transformers gives pretrained models out in evaluation mode, without dropout
+        self.model = build_backbone(source, config, pretrained, offline).train()
         total = self.model.config.num_hidden_layers
         if not 1 <= layers <= total:
             raise DocreError(f"encoder.layers: {layers} is not within 1 and {total}")

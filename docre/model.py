@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,6 +42,7 @@ from docre.triples import PredictedTriple, triples_of
 EncoderFactory = Callable[[str], nn.Module]
 LossFactory = Callable[[Tensor], Loss]
 DecoderFactory = Callable[[], Decoder]
+_LOGGED = re.compile(r"^((ign_|macro_)?f1|precision|recall|predicted|(?!distance)\w+/f1)$")
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -82,6 +85,7 @@ class DocREModel(lightning.LightningModule):
         evidence_share: float = 0.2,
     ) -> None:
         super().__init__()
+        init_from = None if init_from is None else str(init_from)  # a path may be given in Python
         self.save_hyperparameters(logger=False)
         for name in [name for name, value in self.hparams.items() if not _is_plain(value)]:
             # objects that were passed in Python: a checkpoint must be readable without unpickling
@@ -96,7 +100,11 @@ class DocREModel(lightning.LightningModule):
         self.types: tuple[str, ...] = ()
         self.tokenizer_name = ""
         self.parent: Parent | None = None
+        # the checkpoint that the command line will load: no other weights have to be fetched then
+        self.to_be_loaded: str | Path | None = None
         self.score: DocREScore | None = None
+        # whether every document of the split that is scored is labelled; unknown without our data
+        self.all_labelled: bool | None = None
 
     @property
     def is_built(self) -> bool:
@@ -124,10 +132,16 @@ class DocREModel(lightning.LightningModule):
         rebuilt: dict[str, Any] = {}
         if encoder_config is not None:
             rebuilt = {"config": dict(encoder_config), "weights": None}
-        self.encoder = cast("Callable[..., nn.Module]", self._make_encoder)(tokenizer, **rebuilt)
-        self.head = self._make_head(int(cast(Any, self.encoder).width), len(relations))
-        known = torch.full((len(relations),), 0.5) if priors is None else priors
-        self.loss = self._make_loss(known)
+        # where none are known: small, so that no multiple of them is more than 1
+        known = torch.full((len(relations),), 1e-4) if priors is None else priors.float()
+        with _said_of("encoder"):
+            make = cast("Callable[..., nn.Module]", self._make_encoder)
+            # transformers gives pretrained weights in evaluation mode: without dropout
+            self.encoder = make(tokenizer, **rebuilt).train(self.training)
+        with _said_of("head"):
+            self.head = self._make_head(int(cast(Any, self.encoder).width), len(relations))
+        with _said_of("loss"):
+            self.loss = self._make_loss(known)
         self.relations, self.types = tuple(relations), tuple(types)
         self.tokenizer_name = tokenizer
 
@@ -138,9 +152,10 @@ class DocREModel(lightning.LightningModule):
         data = self._data
         fitting = self.trainer.state.fn == "fit"
         priors = torch.from_numpy(np.asarray(data.priors())) if fitting else None
-        self.build(tuple(data.relations), data.tokenizer_name, priors, data.types)
+        config = encoder_config_of(self.to_be_loaded)
+        self.build(tuple(data.relations), data.tokenizer_name, priors, data.types, config)
         self._check_vocabulary(data)
-        if fitting and self.init_from is not None:
+        if fitting and self.init_from is not None and self.to_be_loaded is None:
             self.parent = load_parent(self.init_from, self)
         for callback in cast(Any, self.trainer).callbacks:
             # modules exist from here on, and nobody has taken their parameters yet
@@ -182,6 +197,8 @@ class DocREModel(lightning.LightningModule):
             return
         facts = data.facts()
         gold = Gold.compile(data.documents(cast(Any, split)), () if facts is None else facts)
+        if stage == "fit" and not gold.can_score:
+            raise DocreError("the dev documents have no labels to select on: leave their file out")
         if stage != "fit" and not gold.can_score:
             raise DocreError(
                 f"the {split} documents have no labels to score against: use docre predict, which "
@@ -189,7 +206,8 @@ class DocREModel(lightning.LightningModule):
             )
         groups = [DOCRED_FREQUENT, DOCRED_FREQUENT.others("long_tail")]
         known = set(DOCRED_FREQUENT.relations) <= set(data.relations)
-        self.score = DocREScore(gold, groups if known else ()) if gold.can_score else None
+        self.score = DocREScore(gold, groups if known else ())
+        self.all_labelled = bool(data.table(cast(Any, split)).labelled.all())
 
     def forward(self, batch: Batch) -> HeadOutput:
         """Return what the head makes of a batch."""
@@ -209,7 +227,6 @@ class DocREModel(lightning.LightningModule):
             on_epoch=True,
             reduce_fx="sum",
             sync_dist=True,
-            sync_dist_group=None,
             batch_size=len(batch),
         )
         return parts.total()
@@ -233,9 +250,11 @@ class DocREModel(lightning.LightningModule):
             self.log("loss", named["train/loss"], prog_bar=True, logger=False, batch_size=size)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Log the length of the gradient before it is clipped."""
+        """Log the length of the gradient before it is clipped, and the learning rates."""
         grads = [p.grad for p in self.parameters() if p.grad is not None]
         self.log("train/grad_norm", nn.utils.get_total_norm(grads))
+        for group in optimizer.param_groups:
+            self.log(f"lr/{group['name']}", float(group["lr"]))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Take the predictions for a batch of the development split."""
@@ -247,7 +266,8 @@ class DocREModel(lightning.LightningModule):
 
     def _judge(self, stage: str, batch: Batch) -> None:
         output = self(batch)
-        if bool(batch.labelled.all()):
+        # the same on all ranks, which wait for one another in a loss
+        if self.all_labelled or (self.all_labelled is None and bool(batch.labelled.all())):
             self._log_loss(stage, self._loss(output, batch), len(batch))
         if self.score is not None:
             triples = self._triples(output, batch)
@@ -265,7 +285,9 @@ class DocREModel(lightning.LightningModule):
         if self.score is None:
             return
         scores = self.score.compute()
-        self.log_dict({f"{stage}/{name}": value.float() for name, value in scores.items()})
+        # counts and finer groups are in the score file; a dashboard of all of them is unreadable
+        logged = {name: value for name, value in scores.items() if _LOGGED.search(name)}
+        self.log_dict({f"{stage}/{name}": value.float() for name, value in logged.items()})
         self.log("f1", scores["f1"].float(), prog_bar=True, logger=False)
 
     def on_validation_epoch_start(self) -> None:
@@ -288,6 +310,7 @@ class DocREModel(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer over the groups and its schedule, which ticks with every update."""
         memory = getattr(self.head, "memory", None)
+        memory = memory if isinstance(memory, nn.Module) else None
         settings: dict[str, GroupSettings] = {
             "encoder": self.rates.encoder,
             "memory": self.rates.memory or self.rates.head,
@@ -338,9 +361,27 @@ class DocREModel(lightning.LightningModule):
             )
 
 
+@contextmanager
+def _said_of(part: str) -> Iterator[None]:
+    """Name the part whose settings are wrong."""
+    try:
+        yield
+    except ValueError as error:
+        raise DocreError(f"model.{part}: {error}") from error
+
+
+def encoder_config_of(checkpoint: str | Path | None) -> dict[str, Any] | None:
+    """Return the architecture in a checkpoint, whose weights then need not be fetched."""
+    if not checkpoint or not Path(checkpoint).is_file():
+        return None
+    known = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    config: dict[str, Any] | None = known.get("docre", {}).get("encoder_config")
+    return config
+
+
 def _is_plain(value: object) -> bool:
     if isinstance(value, Mapping):
         return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
     if isinstance(value, (list, tuple)):
         return all(_is_plain(inner) for inner in value)
-    return isinstance(value, (*_PLAIN, Path))
+    return isinstance(value, _PLAIN)

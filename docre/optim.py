@@ -109,7 +109,7 @@ class ConstantWarmup(LambdaLR):
 
     def __init__(self, optimizer: Optimizer, total_steps: int, warmup: float = 0.06) -> None:
         rising = _rising(total_steps, warmup)
-        super().__init__(optimizer, lambda step: min(1.0, step / max(1, rising)))
+        super().__init__(optimizer, lambda step: step / rising if step < rising else 1.0)
 
 
 class CosineWarmup(LambdaLR):

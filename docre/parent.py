@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,10 @@ def load_parent(path: str | Path, model: DocREModel) -> Parent:
     from docre.data.cache import file_hash
 
     source = best_checkpoint(path)
-    checkpoint = torch.load(source, map_location="cpu", weights_only=True)
+    try:
+        checkpoint = torch.load(source, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise DocreError(f"init_from: {source} is no checkpoint that can be read") from error
     known = checkpoint.get("docre", {}).get("relations")
     if known != list(model.relations):
         raise DocreError(

@@ -15,13 +15,25 @@ _WARNINGS = (
     r"The number of training batches \(\d+\) is smaller than the logging interval",
     # a run of its own folder, or one that is begun again on purpose
     r"Checkpoint directory .* exists and is not empty",
+    # a run that is only tested has no checkpoints of its own
+    r"The dirpath has changed from",
+    # a run that selected on nothing, and is only tested
+    r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint",
     # data sets without a development split
     r"Total length of `.*` across ranks is zero",
+    # our batches say themselves which documents they have
+    r"Couldn't infer the batch indices fetched from your dataloader",
+    # scores are gathered from all ranks before they are logged
+    r"It is recommended to use `self\.log\('((val|test)/.*|f1)', \.\.\., sync_dist=True\)`",
     # predictions go to a file
     r"predict returned None if it was on purpose",
 )
 # Advice and advertisements on every start.
-_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
+_LOGGERS = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.fabric.utilities.seed",
+    "lightning.fabric.utilities.distributed",
+)
 
 
 def be_quiet() -> None:

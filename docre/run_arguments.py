@@ -17,6 +17,8 @@ import msgspec
 from docre.configs import find_config
 from docre.errors import DocreError
 
+_KEPT_READING = ("num_proc", "cache_dir", "offline")
+
 
 class RunArguments(NamedTuple):
     """Arguments for LightningCLI, and the name its run folder gets.
@@ -108,8 +110,9 @@ def _run_folder(run: str) -> Path:
     if not folder.is_dir():
         raise DocreError(f"no such run folder: {run}")
     if not (folder / "config.yaml").exists():
-        inner = sorted(path.parent for path in folder.glob("*/config.yaml"))
-        hint = f"; it has runs inside, the last is {inner[-1]}" if inner else ""
+        inner = [*folder.glob("*/config.yaml"), *folder.glob("*/*/config.yaml")]
+        newest = max(inner, key=lambda path: path.stat().st_mtime_ns, default=None)
+        hint = "" if newest is None else f"; it has runs inside, the last is {newest.parent}"
         raise DocreError(f"{run} is not a run folder, it has no config.yaml{hint}")
     return folder
 
@@ -129,9 +132,13 @@ def _own_documents(path: str, run: Path | None) -> list[str]:
         raise DocreError("--documents needs --run, the run whose model is to predict them")
     if not Path(path).is_file():
         raise DocreError(f"no such file: {path}")
+    if not (run / "run.json").is_file():
+        raise DocreError(f"{run} has no run.json, which says how its documents were read")
     config: dict[str, Any] = msgspec.yaml.decode((run / "config.yaml").read_bytes())
     known = json.loads((run / "run.json").read_text(encoding="utf-8"))
     theirs = config["data"].get("init_args", {})
+    # what is about this machine; how many documents, and what to do with bad ones, is not
+    reading = {k: v for k, v in (theirs.get("reading") or {}).items() if k in _KEPT_READING}
     options = {
         "predict_file": path,
         "relations_file": str(run / "relations.json"),
@@ -139,6 +146,7 @@ def _own_documents(path: str, run: Path | None) -> list[str]:
         "tokenizer": known["tokenizer"],
         "features": known["features"],
         "batches": theirs.get("batches"),
+        "reading": reading or None,
     }
     kept = {key: value for key, value in options.items() if value is not None}
     data = {"class_path": "docre.data.modules.DocREDFormat", "init_args": kept}

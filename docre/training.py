@@ -12,7 +12,6 @@ from typing import Any, cast
 import lightning
 import msgspec
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
 # short class names in YAML and in --help are those of imported classes
@@ -21,7 +20,8 @@ import docre.data.modules
 import docre.heads
 import docre.losses
 import docre.memory  # noqa: F401
-from docre.callbacks import PredictionFile, ScoreFiles, StopEarly, Throughput
+from docre.callbacks import PredictionFile, RunCheckpoint, ScoreFiles, StopEarly, Throughput
+from docre.callbacks.run_folder import log_folder
 from docre.callbacks.score_files import describe_run, write_json
 from docre.data.modules.base import DocREDataModule
 from docre.errors import DocreError
@@ -33,24 +33,30 @@ from docre.run_arguments import expand
 class RunRecord(SaveConfigCallback):
     """Writes ``config.yaml``, ``run.json`` and ``relations.json`` into the run folder."""
 
-    def save_config(
+    def setup(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
     ) -> None:
-        """Write what the configuration does not say: versions, data, relations."""
-        folder = trainer.log_dir
-        if folder is None:
+        """Write the configuration of a training that has a folder of its own."""
+        if stage == "fit" and trainer.loggers:
+            super().setup(trainer, pl_module, stage)
+
+    def on_fit_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Write what the configuration does not say: versions, data, relations, parent."""
+        folder = log_folder(trainer)
+        if folder is None or not trainer.is_global_zero:
             return
         data = cast(DocREDataModule, cast(Any, trainer).datamodule)
         model = cast(DocREModel, pl_module)
         body = describe_run(trainer, model) | {
-            "seed": self.config.get("seed_everything"),
             "tokenizer": data.tokenizer_name,
             "types": data.types,
             "features": msgspec.to_builtins(data.features),
         }
-        write_json(Path(folder) / "run.json", body)
+        write_json(folder / "run.json", body)
         named = {name: data.relations.descriptions.get(name, "") for name in data.relations}
-        write_json(Path(folder) / "relations.json", named)
+        write_json(folder / "relations.json", named)
 
 
 class DocRECLI(LightningCLI):
@@ -83,7 +89,11 @@ class DocRECLI(LightningCLI):
                 "callbacks": [ScoreFiles(), Throughput()],
             },
             parser_kwargs={
-                command: {"description": text, "prog": f"docre {command}"}
+                command: {
+                    "description": text,
+                    "prog": f"docre {command}",
+                    "usage": f"docre {command} {USAGE[command]} [options]",
+                }
                 for command, text in SUMMARIES.items()
             },
         )
@@ -97,12 +107,11 @@ class DocRECLI(LightningCLI):
             help="Development score whose best epoch is kept: f1, ign_f1 or any other that is "
             "logged as val/...; null keeps the last epoch.",
         )
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         parser.set_defaults(
             {
                 "checkpoint.filename": "best",
                 "checkpoint.mode": "max",
-                "checkpoint.save_last": True,
                 "checkpoint.auto_insert_metric_name": False,
                 "checkpoint.enable_version_counter": False,
             }
@@ -111,18 +120,56 @@ class DocRECLI(LightningCLI):
         parser.add_lightning_class_args(PredictionFile, "predictions")
         parser.link_arguments("select_on", "checkpoint.monitor", compute_fn=monitor_of)
         parser.link_arguments("select_on", "stop_early.monitor", compute_fn=stop_monitor_of)
+        parser.link_arguments("checkpoint.mode", "stop_early.mode")
+
+    def instantiate_classes(self) -> None:
+        """Make model, data and trainer; a value that none of them takes is one line."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise DocreError(str(_innermost(error))) from error
 
     def before_fit(self) -> None:
         """Without a development split there is nothing to select on."""
+        self.model.to_be_loaded = self.config_init.fit.ckpt_path
         data = cast(DocREDataModule, self.datamodule)
-        if "dev" not in data.files:
-            for callback in cast(Any, self.trainer).callbacks:
-                if isinstance(callback, ModelCheckpoint):
-                    callback.monitor = None
+        if "dev" in data.files:
+            return
+        for callback in cast(Any, self.trainer).callbacks:
+            if isinstance(callback, RunCheckpoint):
+                callback.monitor = None
+            if isinstance(callback, StopEarly) and callback.is_on:
+                raise DocreError("stop_early.patience: the data have no dev file to judge by")
+
+    def before_validate(self) -> None:
+        """Score nothing but a trained model."""
+        self._require_checkpoint()
+
+    def before_test(self) -> None:
+        """Score nothing but a trained model."""
+        self._require_checkpoint()
 
     def before_predict(self) -> None:
         """Keep nothing in memory: predictions go to a file as they are made."""
+        self._require_checkpoint()
         self.config_init.predict.return_predictions = False
+
+    def _require_checkpoint(self) -> None:
+        path = self.config_init[self.subcommand].ckpt_path
+        if path is None:
+            raise DocreError(
+                f"docre {self.subcommand} needs a trained model: --run FOLDER, the folder that "
+                "docre fit printed, or --ckpt_path FILE"
+            )
+        if not Path(path).is_file():
+            raise DocreError(f"--ckpt_path: no such file: {path}")
+        self.model.to_be_loaded = path
+
+    def _parse_ckpt_path(self) -> None:
+        # Lightning takes the model's options from the checkpoint, whatever is said on the command
+        # line. The config of a run has them already, and there the command line counts.
+        if self.run_folder is None:
+            super()._parse_ckpt_path()
 
     def after_fit(self) -> None:
         """Say what came out and where it lies."""
@@ -130,12 +177,30 @@ class DocRECLI(LightningCLI):
             print_result(self.trainer)
 
 
+# Options that docre.run_arguments writes out before LightningCLI sees them.
+RUN_HELP = "--run FOLDER takes the configuration and the best checkpoint of a run of docre fit."
 SUMMARIES = {
-    "fit": "Train a model. Options of a config can be given on the command line too.",
-    "validate": "Score a trained model on the development split (--run FOLDER).",
-    "test": "Score a trained model on the test split (--run FOLDER).",
-    "predict": "Predict triples (--run FOLDER [--documents FILE] [--output FILE]).",
+    "fit": "Train a model. --config NAME is a file or a packaged configuration (docre configs "
+    "lists them); several are laid over one another, and each of their options can be given on the "
+    "command line too.",
+    "validate": f"Score a trained model on the development split. {RUN_HELP}",
+    "test": f"Score a trained model on the test split. {RUN_HELP}",
+    "predict": f"Predict triples with a trained model. {RUN_HELP} --documents FILE predicts a file "
+    "of one's own, in any format docre reads, in place of the test split. --output FILE is where "
+    "predictions go: .jsonl with names, scores and evidence, .json as the official result.json, "
+    ".zip as a submission; predictions.jsonl in the run folder if left out.",
 }
+USAGE = {
+    "fit": "--config NAME",
+    "validate": "--run FOLDER",
+    "test": "--run FOLDER",
+    "predict": "--run FOLDER [--documents FILE] [--output FILE]",
+}
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the error that all others were raised from: they only say where in the config."""
+    return error if error.__cause__ is None else _innermost(error.__cause__)
 
 
 def monitor_of(select_on: str | None) -> str | None:
@@ -159,15 +224,16 @@ def print_result(trainer: lightning.Trainer) -> None:
         score = checkpoint.best_model_score
         told = f"  ({checkpoint.monitor} {float(score):.4f})" if score is not None else ""
         lines.append(f"checkpoint   {_short(checkpoint.best_model_path)}{told}")
-    if trainer.log_dir is not None and trainer.loggers and not cast(Any, trainer).fast_dev_run:
-        lines.append(f"run folder   {_short(trainer.log_dir)}")
-        lines.append(f"TensorBoard  tensorboard --logdir {_short(trainer.log_dir)}")
-        lines.append(f"next         docre test --run {_short(trainer.log_dir)}")
+    folder = log_folder(trainer)
+    if folder is not None:
+        lines.append(f"run folder   {_short(folder)}")
+        lines.append(f"TensorBoard  tensorboard --logdir {_short(folder)}")
+        lines.append(f"next         docre test --run {_short(folder)}")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _short(path: str) -> str:
+def _short(path: str | Path) -> str:
     return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else str(path)
 
 

@@ -1,18 +1,25 @@
 #!/bin/sh
-# From nothing to a score: make the synthetic corpus, look at it, predict, score, write a submission.
+# From nothing to a trained model: corpus, training, scores on held-out documents, predictions.
 set -eu
 BIN=${BIN:-.venv/bin}
 OUT=${OUT:-quickstart}
 
-"$BIN/docre" data synth "$OUT/corpus" --overwrite true
-"$BIN/docre" data check "$OUT/corpus/dev.json"
-"$BIN/docre" baseline "$OUT/corpus/train.json" "$OUT/corpus/dev.json" "$OUT/result.json"
-"$BIN/docre" score "$OUT/result.json" "$OUT/corpus/dev.json" \
-    --facts "$OUT/corpus/train.json" --bootstrap 1000 --output "$OUT/scores.json"
-"$BIN/docre" baseline "$OUT/corpus/train.json" "$OUT/corpus/test.json" "$OUT/submission.zip"
+rm -rf "$OUT/run/last"
+"$BIN/docre" fit --config quickstart.yaml \
+    --trainer.logger.save_dir "$OUT" --trainer.logger.name run --trainer.logger.version last \
+    --data.data_dir "$OUT/data" "$@"
+RUN="$OUT/run/last"
+"$BIN/docre" test --run "$RUN"
+"$BIN/docre" predict --run "$RUN" --output "$OUT/predictions.jsonl"
+CORPUS=$(dirname "$(ls "$OUT"/data/*/test.json | head -n 1)")
+# what entity types alone can do, to compare with
+"$BIN/docre" baseline "$CORPUS/train.json" "$CORPUS/test.json" "$OUT/baseline.json"
+"$BIN/docre" score "$OUT/baseline.json" "$CORPUS/test.json" --facts "$CORPUS/train.json" \
+    --output "$OUT/baseline_scores.json"
 
 echo
-echo "corpus       $OUT/corpus (train.json, dev.json, test.json, relations.json)"
-echo "predictions  $OUT/result.json"
-echo "scores       $OUT/scores.json"
-echo "submission   $OUT/submission.zip"
+echo "corpus       $CORPUS (train.json, dev.json, test.json)"
+echo "checkpoint   $RUN/checkpoints/best.ckpt"
+echo "TensorBoard  $BIN/tensorboard --logdir $OUT/run"
+echo "test scores  $RUN/scores/test.json"
+echo "predictions  $OUT/predictions.jsonl"

@@ -1,5 +1,6 @@
 """The README's code and commands work as they stand."""
 
+import json
 import os
 import re
 import shlex
@@ -46,15 +47,58 @@ def test_shell_commands_run_one_after_another(tmp_path):
     assert (tmp_path / "result.json").exists()
 
 
-def test_quickstart_ends_with_its_files_and_a_weak_baseline(tmp_path):
-    import json
+def test_training_commands_are_understood(tmp_path, monkeypatch):
+    """Every ``docre fit`` parses; the others find what they name in a run folder."""
+    from docre.run_arguments import expand
 
-    run(["env", f"BIN={Path(sys.executable).parent}", f"OUT={tmp_path / 'out'}", "sh",
-         str(ROOT / "examples" / "quickstart.sh")], tmp_path)  # fmt: skip
-    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
-    found = re.search(r'"f1": ([0-9.]+)', json.dumps(scores))
-    assert 0.05 < float(found.group(1)) <= 0.40
-    assert (tmp_path / "out" / "submission.zip").exists()
+    monkeypatch.chdir(tmp_path)
+    run_folder = tmp_path / "runs" / "redocred_ttm" / "version_0"
+    (run_folder / "checkpoints").mkdir(parents=True)
+    (run_folder / "checkpoints" / "best.ckpt").touch()
+    (run_folder / "config.yaml").write_text("data: {class_path: docre.data.modules.ReDocRED}")
+    (run_folder / "run.json").write_text('{"types": [], "tokenizer": "t", "features": {}}')
+    (tmp_path / "mine.jsonl").touch()
+    text = [b for b in blocks("README.md", "sh") if "docre fit" in b]
+    lines = [line.split("#")[0].strip() for b in text for line in b.splitlines()]
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("docre ")]
+    assert {c[0] for c in commands} == {"configs", "fit", "test", "predict"}
+    for command in commands:
+        if command[0] == "fit":
+            done = run([sys.executable, "-m", "docre", *command, "--print_config"], tmp_path)
+            assert "class_path: docre.heads.PairHead" in done.stdout
+        elif command[0] != "configs":
+            assert "--ckpt_path" in expand(command).arguments
+
+
+def test_configs_that_the_readme_names_are_there():
+    from docre.configs import config_names
+
+    text = (ROOT / "README.md").read_text()
+    named = set(re.findall(r"`((?:overlays/)?[\w/]+\.yaml)`", text))
+    assert len(named) > 10
+    assert named <= set(config_names())
+
+
+def test_quickstart_ends_with_its_files_and_a_weak_baseline(tmp_path):
+    """The script as it stands, on a smaller corpus and for one epoch."""
+    out = tmp_path / "out"
+    small = ["--data.train_documents", "40", "--data.dev_documents", "10"]
+    small += ["--data.test_documents", "10", "--trainer.max_epochs", "1"]
+    script = str(ROOT / "examples" / "quickstart.sh")
+    done = run(
+        ["env", f"BIN={Path(sys.executable).parent}", f"OUT={out}", "sh", script, *small], tmp_path
+    )
+    assert "Warning" not in done.stderr
+    assert "Traceback" not in done.stderr
+    baseline = json.loads((out / "baseline_scores.json").read_text())
+    assert 0.05 < baseline["scores"]["f1"] <= 0.40
+    scores = json.loads((out / "run" / "last" / "scores" / "test.json").read_text())
+    assert 0 <= scores["scores"]["f1"] <= 1
+    named = re.findall(r"^(\w[\w ]+?) {2,}(\S+)", done.stdout.split("corpus  ")[-1], re.M)
+    assert {"checkpoint", "predictions", "test scores"} <= {name for name, _ in named}
+    for name, path in named:
+        assert name == "TensorBoard" or Path(path).exists(), name
+    assert len((out / "predictions.jsonl").read_text().splitlines()) == 10
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(

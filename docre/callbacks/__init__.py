@@ -1,9 +1,17 @@
 """Lightning callbacks."""
 
+from docre.callbacks.checkpoint import RunCheckpoint
 from docre.callbacks.freeze import FreezeModules
 from docre.callbacks.prediction_file import PredictionFile
 from docre.callbacks.score_files import ScoreFiles
 from docre.callbacks.stop_early import StopEarly
 from docre.callbacks.throughput import Throughput
 
-__all__ = ["FreezeModules", "PredictionFile", "ScoreFiles", "StopEarly", "Throughput"]
+__all__ = [
+    "FreezeModules",
+    "PredictionFile",
+    "RunCheckpoint",
+    "ScoreFiles",
+    "StopEarly",
+    "Throughput",
+]

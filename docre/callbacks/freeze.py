@@ -24,6 +24,13 @@ class FreezeModules(lightning.Callback):
     def __init__(self, modules: list[str]) -> None:
         self.modules = list(modules)
 
+    def setup(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Freeze in a model that has its modules already, as one from a checkpoint."""
+        if any(True for _ in pl_module.parameters()):
+            self.on_model_built(trainer, pl_module)
+
     def on_model_built(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import lightning
 import msgspec
@@ -16,9 +16,6 @@ from docre.callbacks.run_folder import run_folder
 from docre.data.formats.official import write_predictions
 from docre.errors import DocreError
 from docre.triples import PredictedTriple
-
-if TYPE_CHECKING:
-    pass
 
 _SUFFIXES = (".jsonl", ".json", ".zip")
 
@@ -51,7 +48,9 @@ class PredictionFile(BasePredictionWriter):
     ) -> None:
         """Open the file."""
         folder = run_folder(trainer)
-        self._target = self.path or (None if folder is None else folder / "predictions.jsonl")
+        target = self.path or (None if folder is None else folder / "predictions.jsonl")
+        # the folder of a new log is only known to rank 0
+        self._target = trainer.strategy.broadcast(target)
         self._triples, self._written, self._count = [], set(), 0
         if self._target is None:
             return
@@ -142,6 +141,18 @@ class PredictionFile(BasePredictionWriter):
 
             line = f"{self._count:,} predictions written to {self._target}"
             Console().print(line, highlight=False, soft_wrap=True)
+
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        """Leave nothing half-written behind."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._part(trainer.global_rank).unlink(missing_ok=True)
 
     def _join(self, ranks: int) -> None:
         """Write every document once, in the order of the data."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -62,12 +64,23 @@ def describe_run(trainer: lightning.Trainer, model: DocREModel) -> dict[str, Any
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         checkpoint = {"file": str(path), "sha256": digest}
     return provenance() | {
+        "seed": training_seed(trainer),
         "data": {"module": type(data).__name__, **data.provenance()},
         "checkpoint": checkpoint,
         "parent": None if model.parent is None else model.parent.to_dict(),
         "precision": str(trainer.precision),
         "devices": {"number": trainer.world_size, "kind": str(trainer.strategy.root_device)},
     }
+
+
+def training_seed(trainer: lightning.Trainer) -> int | None:
+    """Return the seed of a run: the one it was trained with, else that of this process."""
+    folder = run_folder(trainer)
+    if trainer.state.fn != "fit" and folder is not None and (folder / "run.json").is_file():
+        seed: int | None = json.loads((folder / "run.json").read_text(encoding="utf-8")).get("seed")
+        return seed
+    given = os.environ.get("PL_GLOBAL_SEED")  # where Lightning leaves it
+    return None if given is None else int(given)
 
 
 def write_json(path: Path, body: dict[str, Any]) -> None:

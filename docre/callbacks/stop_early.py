@@ -9,19 +9,24 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 
 class StopEarly(EarlyStopping):
-    """Stops when the development score has not risen for some validations.
+    """Stops when the development score has not become better for some validations.
 
     Args:
         monitor: The logged score.
         patience: Validations to wait for a better score; left out, training goes to its end.
         min_delta: What counts as better.
+        mode: ``max`` if more is better, ``min`` if less is.
     """
 
     def __init__(
-        self, monitor: str = "val/f1", patience: int | None = None, min_delta: float = 0.0
+        self,
+        monitor: str = "val/f1",
+        patience: int | None = None,
+        min_delta: float = 0.0,
+        mode: str = "max",
     ) -> None:
         # never to be reached: without a patience nothing is looked at
-        super().__init__(monitor, min_delta=min_delta, patience=patience or 1, mode="max")
+        super().__init__(monitor, min_delta=min_delta, patience=patience or 1, mode=mode)
         self.is_on = patience is not None
 
     def on_validation_end(

@@ -25,14 +25,20 @@ class _GroupedBilinear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, head: Tensor, tail: Tensor, weight: Tensor, bias: Tensor, block: int
+        ctx: Any,
+        head: Tensor,
+        tail: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        block: int,
+        budget: int | None,
     ) -> Tensor:
         ctx.save_for_backward(head, tail, weight)
-        ctx.block, ctx.bias_dtype = block, bias.dtype
+        ctx.block, ctx.budget, ctx.bias_dtype = block, budget, bias.dtype
         exact = torch.promote_types(head.dtype, torch.float32)
         out = bias.to(exact).repeat(len(head), 1)  # [P, C]
         by_group = weight.t()  # [D * b, C]
-        for pairs, numbers, flat in _pieces(head, block):
+        for pairs, numbers, flat in _pieces(head, block, budget):
             products = _products(head[pairs, numbers], tail[pairs, numbers])
             if out.dtype == head.dtype:
                 out[pairs].addmm_(products, by_group[flat])
@@ -48,25 +54,25 @@ class _GroupedBilinear(torch.autograd.Function):
         grad_head, grad_tail = torch.empty_like(head), torch.empty_like(tail)
         exact = torch.promote_types(weight.dtype, torch.float32)
         grad_weight = torch.zeros(weight.shape, dtype=exact, device=weight.device)
-        for pairs, numbers, flat in _pieces(head, block):
+        for pairs, numbers, flat in _pieces(head, block, ctx.budget):
             x, y, g = head[pairs, numbers], tail[pairs, numbers], grad[pairs]
             grad_weight[:, flat] += g.t() @ _products(x, y)
             inner = (g @ weight[:, flat]).unflatten(1, (block, block))  # [p, b, b]
             grad_head[pairs, numbers] = (inner @ y.unsqueeze(2)).squeeze(2)
             grad_tail[pairs, numbers] = (x.unsqueeze(1) @ inner).squeeze(1)
         grad_bias = grads[0].sum(0).to(ctx.bias_dtype)
-        return grad_head, grad_tail, grad_weight.to(weight.dtype), grad_bias, None
+        return grad_head, grad_tail, grad_weight.to(weight.dtype), grad_bias, None, None
 
 
 def _products(head: Tensor, tail: Tensor) -> Tensor:
     return (head.unsqueeze(2) * tail.unsqueeze(1)).flatten(1)  # [p, b * b]
 
 
-def _pieces(head: Tensor, block: int) -> list[tuple[slice, slice, slice]]:
+def _pieces(head: Tensor, block: int, budget: int | None) -> list[tuple[slice, slice, slice]]:
     """Return pairs, numbers of one group, and its rows of the weight."""
     pairs, width = head.shape
-    budget = _PRODUCTS.get(head.device.type, _PRODUCTS["cuda"])
-    step = max(1, budget // (block * block))
+    products = _PRODUCTS.get(head.device.type, _PRODUCTS["cuda"])
+    step = budget or max(1, products // (block * block))
     return [
         (
             slice(start, min(start + step, pairs)),
@@ -79,7 +85,12 @@ def _pieces(head: Tensor, block: int) -> list[tuple[slice, slice, slice]]:
 
 
 def grouped_bilinear(
-    head: Tensor, tail: Tensor, weight: Tensor, bias: Tensor, block_size: int
+    head: Tensor,
+    tail: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    block_size: int,
+    pair_budget: int | None = None,
 ) -> Tensor:
     """Return one bilinear score a column.
 
@@ -89,6 +100,7 @@ def grouped_bilinear(
         weight: Groups outermost, then numbers of the head, then of the tail.  # [C, D * b]
         bias: One a column.  # [C]
         block_size: ``b``, numbers of a group; divides ``D``.
+        pair_budget: Pairs whose products exist at a time; left out, what suits the device.
 
     Returns:
         Scores in at least float32.  # [P, C]
@@ -98,7 +110,9 @@ def grouped_bilinear(
         dtype = torch.get_autocast_dtype(device)
         head, tail, weight = head.to(dtype), tail.to(dtype), weight.to(dtype)
     with torch.autocast(device, enabled=False):
-        out: Tensor = cast(Any, _GroupedBilinear).apply(head, tail, weight, bias, block_size)
+        out: Tensor = cast(Any, _GroupedBilinear).apply(
+            head, tail, weight, bias, block_size, pair_budget
+        )
     return out
 
 
@@ -111,17 +125,26 @@ class GroupedBilinear(Classifier):
         block_size: Numbers of a group (not the number of groups).
         learned_threshold: Learn the threshold's score; ``False`` holds it at 0, the form SSR-PU
             calls non-rank.
+        pair_budget: Pairs whose products exist at a time, for the balance of memory and speed; left
+            out, what suits the device.
 
     Reference: ATLOP (Zhou et al., 2021), equation 5.
     """
 
     def __init__(
-        self, width: int, num_relations: int, block_size: int = 64, learned_threshold: bool = True
+        self,
+        width: int,
+        num_relations: int,
+        block_size: int = 64,
+        learned_threshold: bool = True,
+        pair_budget: int | None = None,
     ) -> None:
         super().__init__(width, num_relations)
         if block_size < 1 or width % block_size:
             raise ValueError(f"block_size {block_size} does not divide the width {width}")
-        self.block_size = block_size
+        if pair_budget is not None and pair_budget < 1:
+            raise ValueError(f"pair_budget: {pair_budget} pairs are too few")
+        self.block_size, self.pair_budget = block_size, pair_budget
         columns = num_relations + learned_threshold
         self.weight = nn.Parameter(torch.empty(columns, width * block_size))
         self.bias = nn.Parameter(torch.empty(columns))
@@ -133,7 +156,9 @@ class GroupedBilinear(Classifier):
 
     def forward(self, head: Tensor, tail: Tensor) -> Tensor:
         """Return logits; see the base class."""
-        logits = grouped_bilinear(head, tail, self.weight, self.bias, self.block_size)
+        logits = grouped_bilinear(
+            head, tail, self.weight, self.bias, self.block_size, self.pair_budget
+        )
         return logits if self.learned_threshold else nn.functional.pad(logits, (1, 0))
 
     def extra_repr(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from docre.batch import Batch
@@ -88,4 +87,5 @@ def extract(layer: nn.Linear, entities: Tensor, entity: Tensor, context: PairCon
     width = entities.shape[1]
     of_entity = nn.functional.linear(entities, layer.weight[:, :width], layer.bias)  # [E, D]
     of_context = nn.functional.linear(context.states, layer.weight[:, width:])  # [U, D]
-    return torch.tanh(of_entity[entity] + context.per_pair(of_context))
+    # in place: the sums are gathered copies that nobody else holds
+    return of_entity[entity].add_(context.per_pair(of_context)).tanh_()

@@ -24,15 +24,17 @@ class _AttendInPairs(torch.autograd.Function):
         value_difference = value[:, :1] - value[:, 1:]
         to_head = (_dot(query, key_difference) * query.shape[-1] ** -0.5).sigmoid()
         to_head = to_head.to(query.dtype)
-        ctx.save_for_backward(projected, key_difference, value_difference, to_head)
+        ctx.save_for_backward(projected, to_head)  # differences are cheaper to make than to keep
         return torch.addcmul(value[:, 1:], to_head, value_difference)  # [P, 2, H, D/H]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (gradient,) = gradients
-        projected, key_difference, value_difference, to_head = ctx.saved_tensors
-        query = projected[:, :, 0]
+        projected, to_head = ctx.saved_tensors
+        query, key, value = projected.unbind(2)
+        key_difference = key[:, :1] - key[:, 1:]
+        value_difference = value[:, :1] - value[:, 1:]
         slope = _dot(gradient, value_difference) * to_head * (1 - to_head)  # [P, 2, H, 1]
         slope = (slope * query.shape[-1] ** -0.5).to(query.dtype)
         result = torch.empty_like(projected)

@@ -22,20 +22,24 @@ from docre.data.modules import (
     DocRED,
     DocREDataModule,
     DocREDDistant,
+    DocREDFiles,
     DocREDFormat,
     ReadSettings,
     ReDocRED,
     SyntheticDocRED,
+    docred,
 )
 from docre.data.vocabulary import learn_word_pieces, save_tokenizer
 from docre.data.writing import write_documents
 from docre.documents import Relation
 from docre.errors import DocreError
+from docre.scoring import Facts
 from tests.corpora import corpus
 from tests.toy import TYPES, document
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ALL = [CDR, GDA, ChemDisGene, DocRED, DocREDDistant, DocREDFormat, ReDocRED, SyntheticDocRED]
+ALL = [CDR, GDA, ChemDisGene, DocRED, DocREDDistant, DocREDFiles, DocREDFormat, ReDocRED]
+ALL += [SyntheticDocRED]
 
 
 @pytest.fixture(scope="session")
@@ -224,6 +228,44 @@ def test_clear_errors(folder, tmp_path):
     offline = ReDocRED(data_dir=str(tmp_path), reading=ReadSettings(offline=True))
     with pytest.raises(DocreError, match=r"train_revised\.json"):
         offline.prepare_data()
+
+
+def test_files_of_different_labellings(folder, tmp_path, monkeypatch):
+    """Official files are fetched, others asked for; Ign F1 may have facts of its own."""
+    fetched = []
+    monkeypatch.setattr(docred, "fetch", lambda remote, *_, **__: fetched.append(remote.name))
+
+    def module(**files):
+        return DocREDFiles(
+            data_dir=str(tmp_path),
+            tokenizer=str(folder / "tokenizer"),
+            reading=ReadSettings(cache_dir=str(tmp_path)),
+            **files,
+        )
+
+    ext = module(train="train_ext.json", dev="dev_ext.json")
+    with pytest.raises(DocreError, match=r"no train_ext\.json and no dev_ext\.json.*SSR-PU"):
+        ext.prepare_data()
+    assert fetched == []
+    distant = module(train="train_distant.json", facts="train_revised.json")
+    distant.prepare_data()
+    assert fetched == [
+        *("train_distant.json", "dev_revised.json", "test_revised.json"),
+        "train_revised.json",
+    ]
+    assert distant.facts() is None
+    with pytest.raises(DocreError, match=r"train_distant\.json"):
+        distant.setup("fit")
+    made = [document(seed, entities=4) for seed in range(8)]
+    many, few = ([replace(m, relations=m.relations[:k]) for m in made] for k in (9, 1))
+    write_documents(tmp_path / "train_distant.json", many, "docred")
+    write_documents(tmp_path / "train_revised.json", few, "docred")
+    facts = distant.facts()
+    assert facts.name == "train_revised.json"
+    assert facts.triples == Facts.from_documents(few, "").triples
+    assert module(train="train_distant.json").facts().triples == (
+        Facts.from_documents(many, "").triples
+    )
 
 
 def test_synthetic_corpus_is_made_once_and_is_the_same_everywhere(tmp_path):

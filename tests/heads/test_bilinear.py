@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-import docre.heads.bilinear as bilinear
 from docre.heads import GroupedBilinear, grouped_bilinear
 
 P, D, B, C = 13, 12, 4, 5
@@ -22,11 +21,10 @@ def wide(head, tail, weight, bias):
     return nn.functional.linear(products.reshape(len(head), D * B), weight, bias)
 
 
-@pytest.mark.parametrize("budget", [1, B * B * 5, 1 << 20])
-def test_equals_the_wide_layer(monkeypatch, budget):
-    monkeypatch.setitem(bilinear._PRODUCTS, "cpu", budget)
+@pytest.mark.parametrize("budget", [None, 1, 5, 100])
+def test_equals_the_wide_layer(budget):
     given = inputs()
-    found = grouped_bilinear(*given, B)
+    found = grouped_bilinear(*given, B, budget)
     expected = wide(*given)
     torch.testing.assert_close(found, expected)
     upstream = torch.randn(P, C, dtype=torch.float64)
@@ -77,6 +75,8 @@ def test_a_threshold_that_is_not_learned_is_zero():
     torch.testing.assert_close(logits[:, 1:], expected)
 
 
-def test_a_block_that_does_not_fit():
+def test_settings_that_cannot_be():
     with pytest.raises(ValueError, match="block_size 5 does not divide the width 12"):
         GroupedBilinear(12, 4, 5)
+    with pytest.raises(ValueError, match="pair_budget: 0"):
+        GroupedBilinear(12, 4, 4, pair_budget=0)

@@ -2,7 +2,7 @@
 
 from docre.data.modules.base import BatchSettings, DocREDataModule, ReadSettings
 from docre.data.modules.biomedical import CDR, GDA, ChemDisGene
-from docre.data.modules.docred import DocRED, DocREDDistant, ReDocRED
+from docre.data.modules.docred import DocRED, DocREDDistant, DocREDFiles, ReDocRED
 from docre.data.modules.own_files import DocREDFormat
 from docre.data.modules.synthetic import SyntheticDocRED
 
@@ -13,6 +13,7 @@ __all__ = [
     "ChemDisGene",
     "DocRED",
     "DocREDDistant",
+    "DocREDFiles",
     "DocREDFormat",
     "DocREDataModule",
     "ReDocRED",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -57,7 +58,8 @@ class BatchSettings:
         num_workers: Processes that collate batches ahead of the model; collation takes well under
             a millisecond a document, so none are needed for most models.
         pin_memory: Page-locked batches for faster copies to a GPU; chosen by itself if left out.
-        seed: Order of the documents, together with the epoch.
+        seed: Order of the documents, together with the epoch; that of ``seed_everything`` if left
+            out, else 66.
         pair_order: ``gold_first`` is only for experiments about its leak of the labels.
     """
 
@@ -67,12 +69,16 @@ class BatchSettings:
     eval_batch_size: int | None = None
     num_workers: int = 0
     pin_memory: bool | None = None
-    seed: int = 66
+    seed: int | None = None
     pair_order: PairOrder = "row_major"
 
     def __post_init__(self) -> None:
         if self.batch_size is not None and self.has_budget:
             raise ValueError("batches: give either batch_size or budgets, not both")
+        for name in ("batch_size", "token_budget", "pair_budget", "eval_batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"batches.{name} must be at least 1, not {value}")
 
     @property
     def has_budget(self) -> bool:
@@ -290,7 +296,7 @@ class DocREDataModule(lightning.LightningDataModule):
             token_budget=None if size else settings.token_budget,
             pair_budget=None if size else settings.pair_budget,
             shuffle=shuffle and not loop,
-            seed=settings.seed,
+            seed=_seed() if settings.seed is None else settings.seed,
             rank=rank,
             world_size=world_size,
         )
@@ -345,3 +351,8 @@ class DocREDataModule(lightning.LightningDataModule):
             for split, path in self.files.items()
             if split in self._cached
         }
+
+
+def _seed() -> int:
+    """Return the seed of the run, which Lightning hands on in the environment."""
+    return int(os.environ.get("PL_GLOBAL_SEED", "66"))
