@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 Risk = Literal["pn", "pu", "s-pu"]
-ClassWeight = Literal["sqrt", "none"]
+ClassWeight = Literal["sqrt", "none"] | float
 Correction = Literal["flip", "clamp", "none"]
 
 
@@ -60,7 +60,7 @@ def class_risks(
         pn    negative = (1 - pi_o) Un
         pu    negative = Un - pi_o Pn
         s-pu  negative = (1 - pi_l) Un - (pi_o - pi_l) Pn
-        all   positive = pi_o w Pp         w = sqrt((1 - pi_o) / pi_o), or 1
+        all   positive = pi_o w Pp         w = ((1 - pi_o) / pi_o) ^ 1/2, or another power
 
     The paper writes S-PU with ``pi_u = (pi_o - pi_l) / (1 - pi_l)``, the share of positives among
     the pairs without a label, as ``(1 - pi_o) / (1 - pi_u) Un - (pi_u - pi_u pi_o) / (1 - pi_u)
@@ -75,7 +75,8 @@ def class_risks(
         priors: ``pi_l``.  # [R]
         true_priors: ``pi_o``.  # [R]
         risk: Which negative risk.
-        class_weight: Whether rare relations weigh more.
+        class_weight: How much more rare relations weigh: the power of ``w``, ``sqrt`` for 1/2, or
+            ``none`` for 0.
 
     Returns:
         Negative and positive risk.  # [R], [R]
@@ -92,9 +93,16 @@ def class_risks(
         case "s-pu":
             negative = (1 - priors) * others_as_negative
             negative = negative - (true_priors - priors) * labelled_as_negative
+    return negative, _weighted(true_priors, class_weight) * positive
+
+
+def _weighted(priors: Tensor, class_weight: ClassWeight) -> Tensor:
+    """Return ``pi w``."""
+    if class_weight == "none":
+        return priors
     if class_weight == "sqrt":
-        return negative, (true_priors * (1 - true_priors)).sqrt() * positive
-    return negative, true_priors * positive
+        return (priors * (1 - priors)).sqrt()
+    return priors ** (1 - class_weight) * (1 - priors) ** class_weight
 
 
 def corrected(

@@ -54,7 +54,8 @@ class PositiveUnlabelledLoss(Loss):
         risk: ``pn``, ``pu`` or ``s-pu``.
         margin: ``m`` of the surrogate.
         scale: Factor of the surrogate: 0.25 in SSR-PU's code, 1 in TTM-RE's.
-        class_weight: ``sqrt`` for ``sqrt((1 - pi_o) / pi_o)``, or ``none``.
+        class_weight: ``sqrt`` for ``sqrt((1 - pi_o) / pi_o)``, ``none``, or a number between 0 and
+            1 for another power than a half: less weight, more precision and less recall.
         correction: What happens where a negative risk is estimated below 0, see :func:`corrected`.
         beta: Bound of ``flip``.
         gamma: Strength of ``flip``.
@@ -86,7 +87,10 @@ class PositiveUnlabelledLoss(Loss):
     ) -> None:
         super().__init__(priors, across_ranks=across_ranks)
         _one_of("risk", risk, "pn", "pu", "s-pu")
-        _one_of("class_weight", class_weight, "sqrt", "none")
+        if isinstance(class_weight, str):
+            _one_of("class_weight", class_weight, "sqrt", "none")
+        elif not 0 <= class_weight <= 1:
+            raise ValueError(f"class_weight: {class_weight} is not within 0 and 1")
         _one_of("correction", correction, "flip", "clamp", "none")
         if true_priors is not None and prior_multiple != 1:
             raise ValueError("true_priors stands in place of prior_multiple: give one of them")

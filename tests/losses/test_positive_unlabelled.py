@@ -172,6 +172,20 @@ def test_a_relation_without_training_examples():
     assert class_risks(class_sums(logits, labels), PRIORS, 3 * PRIORS)[1][3] == 0
 
 
+@pytest.mark.parametrize("power", [0.0, 0.25, 0.5, 1.0])
+def test_class_weight_of_another_power(power):
+    sums = class_sums(*random_pairs(20))
+    true = 2 * PRIORS
+    _, plain = class_risks(sums, PRIORS, true, class_weight="none")
+    _, positive = class_risks(sums, PRIORS, true, class_weight=power)
+    weight = ((1 - true) / true) ** power
+    seen = PRIORS > 0
+    torch.testing.assert_close(positive[seen], (plain * weight)[seen])
+    named = {0.0: "none", 0.5: "sqrt"}.get(power)
+    if named is not None:
+        torch.testing.assert_close(positive, class_risks(sums, PRIORS, true, "s-pu", named)[1])
+
+
 def test_class_weight():
     logits, labels = random_pairs(20)
     sums = class_sums(logits, labels)
@@ -215,6 +229,7 @@ def test_where_priors_come_from():
         ({"given_priors": [0.1], "risk": "spu"}, "risk is one of pn, pu, s-pu"),
         ({"given_priors": [0.1], "correction": "max"}, "correction is one of"),
         ({"given_priors": [0.1], "class_weight": "yes"}, "class_weight is one of"),
+        ({"given_priors": [0.1], "class_weight": 1.5}, "class_weight: 1.5 is not within 0 and 1"),
     ],
 )
 def test_impossible_settings_are_refused(arguments, message):
