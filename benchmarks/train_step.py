@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing as mp
-import os
 import resource
 import statistics
 import tempfile
@@ -130,8 +129,6 @@ def worker(system, folder, pipe):
 
 def main():
     """Let the systems take turns and print times, ratios and memory."""
-    # glibc keeps freed blocks of ever new sizes for itself, here some 0.3 GB of them
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "4000000")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/redocred"))
     parser.add_argument("--steps", type=int, default=20)
