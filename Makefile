@@ -1,6 +1,8 @@
 # Everything runs in .venv, which the first target that needs it builds once.
 PYTHON ?= python3
 VENV ?= .venv
+# Tests run side by side, each process on one core.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n logical --maxprocesses 8 --dist loadfile
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM ?= true
@@ -21,7 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(INSTALLED) lint types  ## lint, types and the default test suite
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(INSTALLED)  ## the slow tests too, and new examples for the property tests
 	DOCRE_EXPLORE=1 $(BIN)/python -m pytest -m "not network and not gpu"
@@ -54,6 +56,7 @@ bench: $(INSTALLED)  ## the performance figures of docs/performance.md
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/distillation.py
 
 build: $(INSTALLED)  ## wheel and source archive into dist/
 	$(BIN)/python -m build

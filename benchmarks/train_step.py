@@ -19,10 +19,16 @@ import time
 from functools import partial
 from pathlib import Path
 
-SYSTEMS = ("encoder", "atlop", "ssr_pu", "ttm", "two_layers")
+SYSTEMS = (
+    *("encoder", "atlop", "ssr_pu", "ttm", "two_layers"),
+    *("evidence", "docunet", "kd_docre", "comm"),
+)
 LIMITS = {
     ("atlop", "encoder"): 1.7,
     ("ssr_pu", "atlop"): 1.05,
+    ("evidence", "atlop"): 1.05,
+    ("docunet", "encoder"): 1.9,
+    ("kd_docre", "encoder"): 2.5,
 }
 
 
@@ -31,9 +37,6 @@ def build(system, data, slots=200):
     import torch
 
     from docre.encoder import Encoder
-    from docre.heads import PairHead
-    from docre.losses import AdaptiveThresholdLoss, PositiveUnlabelledLoss
-    from docre.memory import TokenTuringReader
     from docre.outputs import Targets
     from docre.windows import read_windows
 
@@ -58,25 +61,51 @@ def build(system, data, slots=200):
             optimizer.zero_grad()
 
         return alone
-    reader = partial(TokenTuringReader, slots=slots, layers=2) if system == "ttm" else None
-    head = PairHead(encoder.width, 96, memory=reader).train()
     priors = torch.tensor(data.priors())
-    loss = (
-        AdaptiveThresholdLoss(priors)
-        if system == "atlop"
-        else PositiveUnlabelledLoss(priors, prior_floor=1e-9)
-    )
+    head, loss = parts(system, encoder.width, priors, slots)
+    head.train()
     parameters = [*encoder.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=3e-5)
 
     def step(batch):
         output = head(encoder(batch), batch)
-        loss(output, Targets(batch.labels(96))).total().backward()
+        loss(output, Targets(batch.labels(96), batch)).total().backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
     return step
+
+
+def parts(system, width, priors, slots):
+    """Return head and loss of a system."""
+    from docre import losses
+    from docre.context import UNetContext
+    from docre.heads import PairHead, RefinedClassifier
+    from docre.memory import TokenTuringReader
+    from docre.refinement import AxialTransformer, InstanceReasoning
+
+    threshold = losses.AdaptiveThresholdLoss(priors)
+    unlabelled = losses.PositiveUnlabelledLoss(priors, prior_floor=1e-9)
+    if system == "atlop":
+        return PairHead(width, 96), threshold
+    if system == "evidence":
+        both = losses.CombinedLoss([threshold, losses.EvidenceLoss(priors)])
+        return PairHead(width, 96), both
+    if system == "ssr_pu":
+        return PairHead(width, 96), unlabelled
+    if system == "ttm":
+        reader = partial(TokenTuringReader, slots=slots, layers=2)
+        return PairHead(width, 96, memory=reader), unlabelled
+    if system == "docunet":
+        return PairHead(width, 96, context=UNetContext), losses.BalancedSoftmaxLoss(priors)
+    refine = {
+        "kd_docre": [AxialTransformer],
+        "comm": [InstanceReasoning, partial(AxialTransformer, layers=1)],
+    }[system]
+    classifier = partial(RefinedClassifier, features=width, refinements=refine)
+    loss = losses.AdaptiveFocalLoss if system == "kd_docre" else losses.ConcentratedMarginLoss
+    return PairHead(width, 96, classifier=classifier), loss(priors)
 
 
 def two_layers():
@@ -95,6 +124,13 @@ def two_layers():
         optimizer.zero_grad()
 
     return step
+
+
+def gigaflops(cells, width=768, block=64, features=384, layers=6):
+    """Return what KD-DocRE's projection and axial layers cost, forwards and backwards."""
+    projection = width * block * features
+    axial = layers * 9 * features * features  # six of query, key, value; two of output; one more
+    return 3 * 2 * cells * (projection + axial) / 1e9
 
 
 def worker(system, folder, pipe):
@@ -118,7 +154,7 @@ def worker(system, folder, pipe):
     data.setup("fit")
     step = build(system, data)
     batches = list(data.train_dataloader())
-    pipe.send([len(batches), sum(b.num_pairs for b in batches), data.num_relations])
+    pipe.send([len(batches), [n for b in batches for n in b.sizes.entities], data.num_relations])
     while (number := pipe.recv()) is not None:
         start = time.perf_counter()
         step(batches[number])
@@ -132,20 +168,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/redocred"))
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--systems", nargs="+", default=SYSTEMS, choices=SYSTEMS)
     options = parser.parse_args()
+    systems = ["encoder", *(name for name in options.systems if name != "encoder")]
     context = mp.get_context("spawn")
     pipes, processes = {}, []
-    for system in SYSTEMS:
+    for system in systems:
         pipes[system], theirs = context.Pipe()
         process = context.Process(target=worker, args=(system, options.data, theirs), daemon=True)
         process.start()
         processes.append(process)
-        count, pairs, relations = pipes[system].recv()
+        count, sizes, relations = pipes[system].recv()
+    pairs = sum(n * (n - 1) for n in sizes)
     print(f"{count} batches of 4 documents, {pairs / count:.0f} pairs each, {relations} relations")
-    times = {system: [] for system in SYSTEMS}
+    times = {system: [] for system in systems}
     peaks = {}
     for turn in range(options.steps + 2):
-        for system in SYSTEMS:
+        for system in systems:
             pipes[system].send(turn % count)
             seconds, peaks[system] = pipes[system].recv()
             if turn >= 2:  # the first steps make buffers
@@ -160,10 +199,17 @@ def main():
     for process in processes:
         process.join()
     for (system, other), limit in LIMITS.items():
+        if not {system, other} <= set(systems):
+            continue
         ratio = statistics.median(
             mine / theirs for mine, theirs in zip(times[system], times[other], strict=True)
         )
         print(f"{system} / {other}: {ratio:.3f} (at most {limit})")
+    if "kd_docre" in systems:
+        cells = sum(n * n for n in sizes) / count
+        print(f"kd_docre: {gigaflops(cells):.0f} GFLOP a step behind the encoder")
+    if not {"ttm", "atlop", "two_layers"} <= set(systems):
+        return
     added = statistics.median(
         (ttm - atlop) / layers
         for ttm, atlop, layers in zip(

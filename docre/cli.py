@@ -37,7 +37,17 @@ COMMANDS = {
     "baseline": Command(
         "docre.baseline_command:baseline", "predict from entity types alone, to compare with"
     ),
+    "chain": Command("docre.chain.command:chain", "train in stages, and go on where it stopped"),
     "configs": Command("docre.configs_command:configs", "list the packaged configurations"),
+    "distil": Command(
+        "docre.distillation.command:distil",
+        "write the logits of a trained model for a student to learn from",
+    ),
+    "fuse": Command(
+        "docre.fusion.command:fuse_run",
+        "predict with two readings of each document, whole and its evidence alone",
+        ("console",),
+    ),
     "score": Command(
         "docre.score_command:score_files",
         "score predictions: F1, Ign F1, evidence, groups, confidence intervals",
@@ -94,9 +104,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with reported({}):
             from docre.training import run
 
-            run(given)
+            try:
+                run(given)
+            except SystemExit as ended:
+                # Lightning leaves what SIGTERM cut short with the status of success
+                sys.exit(143 if ended.code is None else ended.code)
         return
-    chosen = build_parser().parse_args(given)
+    chosen = build_parser().parse_args(list(_with_values(given)))
     name, options = chosen.subcommand, chosen[chosen.subcommand]
     command = COMMANDS.get(name)
     if command is None:
@@ -133,17 +147,38 @@ def _parser_of(command: Command) -> ArgumentParser:
     parser = ArgumentParser(description=description)
     # jsonargparse wants a list in JSON; a shell has words
     lists = set(_list_options(function)) - set(command.hidden)
-    skip: set[str | int] = {*lists, *command.hidden}
+    # a name that Python keeps for itself ends in _ there
+    kept = {name for name in signature(function).parameters if name.endswith("_")}
+    skip: set[str | int] = {*lists, *kept, *command.hidden}
     parser.add_function_arguments(function, as_positional=True, skip=skip)
-    if lists:
+    if lists or kept:
         from docstring_parser import parse
 
         for described in parse(function.__doc__ or "").params:
-            if described.arg_name in lists:
+            name = described.arg_name
+            if name in kept:
+                parser.add_argument(f"--{name[:-1]}", dest=name, help=described.description)
+            if name in lists:
                 # argparse takes every word up to the next option
                 help_text = f"{described.description} Several words; to be given after the files."
-                parser.add_argument(f"--{described.arg_name}", nargs="+", type=str, help=help_text)
+                parser.add_argument(
+                    f"--{name}", nargs="+", action="extend", type=str, help=help_text
+                )
     return parser
+
+
+def _with_values(given: Sequence[str]) -> Iterator[str]:
+    """Yield the words of a command line, with what ``--overwrite`` alone means written out."""
+    flags = {
+        f"--{name}"
+        for command in (*COMMANDS.values(), *DATA_COMMANDS.values())
+        for name, parameter in signature(_function_of(command)).parameters.items()
+        if parameter.annotation in (bool, "bool")
+    }
+    for word, following in zip(given, [*given[1:], ""], strict=True):
+        yield word
+        if word in flags and following.lower() not in ("true", "false", "yes", "no"):
+            yield "true"
 
 
 def _list_options(function: Callable[..., object]) -> Iterator[str]:

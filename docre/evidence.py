@@ -19,10 +19,27 @@ def sentence_scores(attention: Tensor, document: Tensor, batch: Batch) -> Tensor
     Returns:
         One column a sentence of the batch, 0 where it is of another document.  # [K, N]
     """
+    return sentence_sums(attention, batch) * (document.unsqueeze(1) == batch.sentence_doc)
+
+
+def sentence_sums(attention: Tensor, batch: Batch) -> Tensor:
+    """Add up attention over the tokens of each sentence, whichever document that is of.
+
+    Differences of running sums would be cheaper, but lose sentences that are hardly looked at, and
+    in a loss their logarithm matters most.
+
+    Args:
+        attention: Over the tokens of a document.  # [K, T]
+        batch: The batch.
+
+    Returns:
+        At least float32.  # [K, N]
+    """
     exact = attention.to(torch.promote_types(attention.dtype, torch.float32))
-    running = torch.nn.functional.pad(exact.cumsum(1), (1, 0))  # [K, T + 1]
-    scores = running[:, batch.sentence_end] - running[:, batch.sentence_start]  # [K, N]
-    return scores * (document.unsqueeze(1) == batch.sentence_doc)
+    token = torch.arange(exact.shape[1], device=exact.device).unsqueeze(1)
+    inside = (batch.sentence_start <= token) & (token < batch.sentence_end)  # [T, N]
+    with torch.autocast(exact.device.type, enabled=False):  # which would round to half precision
+        return exact @ inside.to(exact.dtype)
 
 
 def evidence_sentences(

@@ -19,20 +19,22 @@ from docre import __version__
 from docre.batch import Batch
 from docre.data.modules.base import DocREDataModule
 from docre.decoding import Decoder, ThresholdDecoder
+from docre.distillation.teacher import TeacherFactory
 from docre.encoder import Encoder
 from docre.errors import DocreError
 from docre.heads.base import HeadFactory
 from docre.heads.pair_head import PairHead
 from docre.losses.adaptive_threshold import AdaptiveThresholdLoss
 from docre.losses.base import Loss, LossParts
+from docre.losses.combined import CombinedLoss
 from docre.metrics import DocREScore
 from docre.optim import (
-    GroupSettings,
     LearningRates,
     LinearWarmup,
     OptimizerFactory,
     ScheduleFactory,
     parameter_groups,
+    parts_of,
 )
 from docre.outputs import HeadOutput, Targets
 from docre.parent import Parent, load_parent
@@ -58,6 +60,9 @@ class DocREModel(lightning.LightningModule):
         head: Scores pairs. Called with the encoder's width and the number of relations.
         loss: Compares scores with labels. Called with the share of the training pairs that is
             labelled with each relation.
+        extra_losses: Losses to add to that one, of evidence or of what a teacher says; in YAML,
+            ``extra_losses+:`` adds to those of the configurations before.
+        teacher: What losses that learn from a teacher compare with; asked in training only.
         decoder: Says which scores make a triple.
         rates: Learning rate and weight decay of encoder, head and memory.
         optimizer: Called with the parameter groups.
@@ -83,6 +88,8 @@ class DocREModel(lightning.LightningModule):
         schedule: ScheduleFactory = LinearWarmup,
         init_from: str | None = None,
         evidence_share: float = 0.2,
+        extra_losses: list[LossFactory] | None = None,
+        teacher: TeacherFactory | None = None,
     ) -> None:
         super().__init__()
         init_from = None if init_from is None else str(init_from)  # a path may be given in Python
@@ -90,7 +97,9 @@ class DocREModel(lightning.LightningModule):
         for name in [name for name, value in self.hparams.items() if not _is_plain(value)]:
             # objects that were passed in Python: a checkpoint must be readable without unpickling
             self.hparams.pop(name)
-        self._make_encoder, self._make_head, self._make_loss = encoder, head, loss
+        self._make_encoder, self._make_head = encoder, head
+        self._make_losses = (loss, *(extra_losses or ()))
+        self.teacher = None if teacher is None else teacher()
         self._make_optimizer, self._make_schedule = optimizer, schedule
         self.decoder = decoder()
         self.rates = rates or LearningRates()
@@ -99,6 +108,8 @@ class DocREModel(lightning.LightningModule):
         self.relations: tuple[str, ...] = ()
         self.types: tuple[str, ...] = ()
         self.tokenizer_name = ""
+        # what predict makes of a batch, for whoever wants something else than triples
+        self.reading: Callable[[HeadOutput, Batch], Any] | None = None
         self.parent: Parent | None = None
         # the checkpoint that the command line will load: no other weights have to be fetched then
         self.to_be_loaded: str | Path | None = None
@@ -141,7 +152,8 @@ class DocREModel(lightning.LightningModule):
         with _said_of("head"):
             self.head = self._make_head(int(cast(Any, self.encoder).width), len(relations))
         with _said_of("loss"):
-            self.loss = self._make_loss(known)
+            losses = [make(known) for make in self._make_losses]
+            self.loss = losses[0] if len(losses) == 1 else CombinedLoss(losses)
         self.relations, self.types = tuple(relations), tuple(types)
         self.tokenizer_name = tokenizer
 
@@ -155,6 +167,8 @@ class DocREModel(lightning.LightningModule):
         config = encoder_config_of(self.to_be_loaded)
         self.build(tuple(data.relations), data.tokenizer_name, priors, data.types, config)
         self._check_vocabulary(data)
+        if fitting and self.teacher is not None:
+            self.teacher.prepare(self.relations, self.tokenizer_name)
         if fitting and self.init_from is not None and self.to_be_loaded is None:
             self.parent = load_parent(self.init_from, self)
         for callback in cast(Any, self.trainer).callbacks:
@@ -232,13 +246,16 @@ class DocREModel(lightning.LightningModule):
         return parts.total()
 
     def _loss(self, output: HeadOutput, batch: Batch) -> LossParts:
-        parts: LossParts = self.loss(output, Targets(batch.labels(len(self.relations))))
+        taught = None if self.teacher is None or not self.training else self.teacher.targets(batch)
+        targets = Targets(batch.labels(len(self.relations)), batch, taught)
+        parts: LossParts = self.loss(output, targets)
         return parts
 
     def _log_loss(self, stage: str, parts: LossParts, size: int) -> None:
         training = stage == "train"
         named = {f"{stage}/loss": parts.total().detach()}
         named |= {f"{stage}/loss/{name}": value for name, value in parts.scalars().items()}
+        named |= {f"{stage}/{name}": value for name, value in parts.measures.items()}
         self.log_dict(
             named,
             on_step=training,
@@ -300,27 +317,18 @@ class DocREModel(lightning.LightningModule):
         if self.score is not None:
             self.score.reset()
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> list[PredictedTriple]:
-        """Return the triples of a batch, with score, margin and evidence."""
-        return self._triples(self(batch), batch)
+    def predict_step(self, batch: Batch, batch_idx: int) -> Any:
+        """Return the triples of a batch, with score, margin and evidence, or the ``reading``."""
+        reading = self._triples if self.reading is None else self.reading
+        return reading(self(batch), batch)
 
     def _triples(self, output: HeadOutput, batch: Batch) -> list[PredictedTriple]:
         return triples_of(output, batch, self.relations, self.decoder, self.evidence_share)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer over the groups and its schedule, which ticks with every update."""
-        memory = getattr(self.head, "memory", None)
-        memory = memory if isinstance(memory, nn.Module) else None
-        settings: dict[str, GroupSettings] = {
-            "encoder": self.rates.encoder,
-            "memory": self.rates.memory or self.rates.head,
-            "head": self.rates.head,
-        }
-        parts: dict[str, list[nn.Module | None]] = {
-            "encoder": [self.encoder],
-            "memory": [memory],
-            "head": [self.head, self.loss],
-        }
+        parts = parts_of(self.encoder, self.head, self.loss)
+        settings = self.rates.by_part()
         optimizer = self._make_optimizer(parameter_groups(parts, settings))
         schedule = self._make_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return cast(

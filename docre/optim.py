@@ -33,15 +33,48 @@ class LearningRates:
         encoder: The pretrained encoder.
         head: Everything after it, and what a loss learns.
         memory: The memory inside the head; as the head if left out.
+        context: What makes contexts, such as DocuNet's U-Net; as the head if left out.
+        refinement: What refines features, such as KD-DocRE's axial attention; as the head if left
+            out.
     """
 
     encoder: GroupSettings = GroupSettings(3e-5)
     head: GroupSettings = GroupSettings(1e-4)
     memory: GroupSettings | None = None
+    context: GroupSettings | None = None
+    refinement: GroupSettings | None = None
+
+    def by_part(self) -> dict[str, GroupSettings]:
+        """Return the settings of each part that :func:`parts_of` names."""
+        return {
+            "encoder": self.encoder,
+            "memory": self.memory or self.head,
+            "context": self.context or self.head,
+            "refinement": self.refinement or self.head,
+            "head": self.head,
+        }
 
 
 OptimizerFactory = Callable[[Iterable[dict[str, Any]]], Optimizer]
 ScheduleFactory = Callable[[Optimizer, int], LRScheduler]
+
+
+def parts_of(
+    encoder: nn.Module, head: nn.Module, loss: nn.Module
+) -> dict[str, list[nn.Module | None]]:
+    """Return the parts of a model that may learn differently; a head of one's own is one part."""
+
+    def inner(owner: nn.Module | None, name: str) -> nn.Module | None:
+        found = getattr(owner, name, None)
+        return found if isinstance(found, nn.Module) else None
+
+    return {
+        "encoder": [encoder],
+        "memory": [inner(head, "memory")],
+        "context": [inner(head, "context")],
+        "refinement": [inner(inner(head, "classifier"), "refinements")],
+        "head": [head, loss],
+    }
 
 
 def parameter_groups(

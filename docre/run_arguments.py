@@ -56,10 +56,12 @@ def expand(arguments: Sequence[str]) -> RunArguments:
     if folder is not None:
         if command == "fit":
             raise DocreError("--run is for validate, test and predict; fit takes --config")
-        given = [*_of_run(folder, given), *given]
+        # options that are given come last, and count
+        own = [] if documents is None else _own_documents(documents, folder)
+        given = [*_of_run(folder, given), *own, *given]
         name = folder.parent.name or name
-    if documents is not None:
-        given += _own_documents(documents, folder)
+    elif documents is not None:
+        raise DocreError("--documents needs --run, the run whose model is to predict them")
     if output is not None:
         given.append(f"--predictions.path={output}")
     return RunArguments([command, *given], name, folder)
@@ -126,10 +128,8 @@ def _of_run(folder: Path, given: list[str]) -> list[str]:
     return words
 
 
-def _own_documents(path: str, run: Path | None) -> list[str]:
+def _own_documents(path: str, run: Path) -> list[str]:
     """Return the arguments for a data module over one file, read as the run read its own."""
-    if run is None:
-        raise DocreError("--documents needs --run, the run whose model is to predict them")
     if not Path(path).is_file():
         raise DocreError(f"no such file: {path}")
     if not (run / "run.json").is_file():

@@ -17,9 +17,12 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 # short class names in YAML and in --help are those of imported classes
 import docre.context
 import docre.data.modules
+import docre.distillation.online_teacher
+import docre.distillation.stored_scores
 import docre.heads
 import docre.losses
-import docre.memory  # noqa: F401
+import docre.memory
+import docre.refinement  # noqa: F401
 from docre.callbacks import PredictionFile, RunCheckpoint, ScoreFiles, StopEarly, Throughput
 from docre.callbacks.run_folder import log_folder
 from docre.callbacks.score_files import describe_run, write_json
@@ -53,6 +56,7 @@ class RunRecord(SaveConfigCallback):
             "tokenizer": data.tokenizer_name,
             "types": data.types,
             "features": msgspec.to_builtins(data.features),
+            "teacher": None if model.teacher is None else model.teacher.describe(),
         }
         write_json(folder / "run.json", body)
         named = {name: data.relations.descriptions.get(name, "") for name in data.relations}
@@ -237,11 +241,15 @@ def _short(path: str | Path) -> str:
     return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else str(path)
 
 
-def run(arguments: Sequence[str]) -> None:
+def run(arguments: Sequence[str], interface: type[DocRECLI] = DocRECLI) -> DocRECLI:
     """Run one of the commands.
 
     Args:
         arguments: Subcommand and options, as people type them.
+        interface: What makes sense of them.
+
+    Returns:
+        The interface, with model, data and trainer.
     """
     be_quiet()
     expanded = expand(arguments)
@@ -249,7 +257,7 @@ def run(arguments: Sequence[str]) -> None:
     before = sys.argv
     sys.argv = [before[0], *expanded.arguments]
     try:
-        DocRECLI(expanded.name, expanded.run)
+        return interface(expanded.name, expanded.run)
     except MisconfigurationException as error:
         raise DocreError(explain(str(error))) from error
     except ModuleNotFoundError as error:

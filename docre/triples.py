@@ -61,10 +61,10 @@ def triples_of(
     decoded = decoder.decode(output.logits)
     documents = batch.pair_doc[decoded.pair]
     evidence: Iterable[tuple[int, ...]] = [()] * len(decoded)
-    if evidence_share is not None and output.context is not None:
-        attention = output.context.attention_of(decoded.pair)
-        if attention is not None:
-            evidence = evidence_sentences(attention, documents, batch, evidence_share)
+    attention = None if output.context is None else output.context.attention
+    if evidence_share is not None and attention is not None:
+        maps = attention.of(decoded.pair)
+        evidence = evidence_sentences(maps, documents, batch, evidence_share)
     first = batch.entity_offset[documents]
     columns = [
         column.tolist()

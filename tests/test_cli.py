@@ -398,9 +398,9 @@ def test_synth_keeps_a_corpus_that_is_there(capsys, tmp_path):
         more = ("--seed", 5, "--format", format)
         code, _, err = run(capsys, "data", "synth", tmp_path, *sizes, *more)
         assert code == 1
-        assert "--overwrite true" in err
+        assert "--overwrite replaces" in err
     assert (tmp_path / "train.json").read_bytes() == before
-    assert run(capsys, "data", "synth", tmp_path, *sizes, *more, "--overwrite", "true")[0] == 0
+    assert run(capsys, "data", "synth", tmp_path, *sizes, *more, "--overwrite")[0] == 0
 
 
 def abstracts(path, relations):

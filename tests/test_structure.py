@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "docre"
 # What a stranger's project takes with torch alone.
-BRICKS = ("heads", "context", "memory", "losses")
+BRICKS = ("heads", "context", "memory", "losses", "refinement")
 # Rooms that must not know the rooms listed behind them.
 FORBIDDEN = {
     "errors.py": ("docre.",),
@@ -29,7 +29,7 @@ FORBIDDEN = {
     "data": ("docre.model", "docre.joint", "docre.heads", "docre.memory", "docre.losses"),
     "batch.py": ("docre.", "lightning"),
     **dict.fromkeys(
-        ("outputs.py", "pooling.py", "decoding.py", "evidence.py", *BRICKS),
+        ("outputs.py", "pooling.py", "grids.py", "decoding.py", "evidence.py", *BRICKS),
         ("docre.data", "docre.model", "docre.metrics", "docre.cli", "lightning", "transformers"),
     ),
     "encoder.py": ("docre.model", "docre.heads", "docre.data.modules", "docre.cli", "lightning"),

@@ -5,7 +5,7 @@ import torch
 from docre.data.collate import Collate
 from docre.decoding import ThresholdDecoder
 from docre.evidence import evidence_sentences
-from docre.outputs import HeadOutput, PairContext
+from docre.outputs import AttentionMaps, HeadOutput, PairContext
 from docre.scoring import Prediction
 from docre.triples import triples_of
 from tests.data.test_collate import table_of
@@ -51,7 +51,7 @@ def test_evidence_comes_from_the_context_of_the_pair():
     of_pair = scores.masked_fill(~made.token_mask[made.pair_doc], -torch.inf).softmax(-1)
     attention = torch.empty_like(of_pair)
     attention[index] = of_pair
-    context = PairContext(torch.zeros(made.num_pairs, 2), index, attention)
+    context = PairContext(torch.zeros(made.num_pairs, 2), index, AttentionMaps(attention, index))
     output = HeadOutput(logits, context)
     found = triples_of(output, made, NAMES, ThresholdDecoder(), evidence_share=0.3)
     sentences = evidence_sentences(of_pair, made.pair_doc, made, 0.3)

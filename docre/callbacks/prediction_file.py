@@ -15,6 +15,7 @@ from docre.batch import Batch
 from docre.callbacks.run_folder import run_folder
 from docre.data.formats.official import write_predictions
 from docre.errors import DocreError
+from docre.prediction_lines import entity_names, prediction_line
 from docre.triples import PredictedTriple
 
 _SUFFIXES = (".jsonl", ".json", ".zip")
@@ -56,15 +57,7 @@ class PredictionFile(BasePredictionWriter):
             return
         data = cast(Any, trainer).datamodule
         split = "predict" if "predict" in data.files else "test"
-        self._names = {
-            document.id: [
-                entity.mentions[0].surface or document.surface(entity.mentions[0])
-                if entity.mentions
-                else ""
-                for entity in document.entities
-            ]
-            for document in data.documents(split)
-        }
+        self._names = {one.id: entity_names(one) for one in data.documents(split)}
         self._target.parent.mkdir(parents=True, exist_ok=True)
         if self._target.suffix == ".jsonl":
             self._file = self._part(trainer.global_rank).open("wb")
@@ -93,27 +86,8 @@ class PredictionFile(BasePredictionWriter):
             found[triple.document].append(triple)
         descriptions = cast(Any, trainer).datamodule.relations.descriptions
         for name, listed in found.items():
-            self._file.write(msgspec.json.encode(self._line(name, listed, descriptions)) + b"\n")
-
-    def _line(self, name: str, triples: list[PredictedTriple], descriptions: Any) -> dict[str, Any]:
-        names = self._names.get(name, [])
-        return {
-            "id": name,
-            "triples": [
-                {
-                    "head": t.head,
-                    "tail": t.tail,
-                    "relation": t.relation,
-                    "head_name": names[t.head] if t.head < len(names) else "",
-                    "relation_name": descriptions.get(t.relation, t.relation),
-                    "tail_name": names[t.tail] if t.tail < len(names) else "",
-                    "score": round(t.score, 4),
-                    "margin": round(t.margin, 4),
-                    "evidence": t.evidence,
-                }
-                for t in triples
-            ],
-        }
+            line = prediction_line(name, listed, self._names.get(name, ()), descriptions)
+            self._file.write(msgspec.json.encode(line) + b"\n")
 
     def on_predict_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

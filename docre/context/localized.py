@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from docre.batch import Batch
 from docre.context.base import Context
-from docre.outputs import Encoded, PairContext
+from docre.outputs import AttentionMaps, Encoded, PairContext
 
 
 def shared_attention(attention: Tensor, eps: float = 1e-5) -> Tensor:
@@ -52,25 +53,73 @@ class LocalizedContext(Context):
         self, encoded: Encoded, entity_states: Tensor, entity_attention: Tensor, batch: Batch
     ) -> PairContext:
         """Return the contexts; see the base class."""
-        states, index, kept = [], [], []
-        seen = 0
-        for document, first, length, rows, columns, where in _documents(batch):
-            tokens = encoded.token_states[document, :length]  # [t, D]
-            last = first + batch.sizes.entities[document]
-            shared = shared_attention(entity_attention[first:last, :, :length], self.eps)
-            shared = shared[rows, columns]  # [u, t]
-            states.append(shared.to(tokens.dtype) @ tokens)
-            index.append(where + seen)
-            seen += len(rows)
-            kept.append(torch.nn.functional.pad(shared, (0, batch.num_tokens - length)))
-        if not states:
-            none = entity_attention.new_zeros(0, batch.num_tokens)
-            return PairContext(encoded.token_states[0, :0], attention=none)
-        return PairContext(torch.cat(states), torch.cat(index), torch.cat(kept))
+        return localized_contexts(encoded.token_states, entity_attention, batch, self.eps)
 
 
-def _documents(batch: Batch) -> Iterator[tuple[int, int, int, Tensor, Tensor, Tensor]]:
-    """Yield each document that has pairs, with its distinct pairs and each pair's place there."""
+def localized_contexts(
+    token_states: Tensor,
+    entity_attention: Tensor,
+    batch: Batch,
+    eps: float = 1e-5,
+    every: bool = False,
+) -> PairContext:
+    """Return the localized contexts of all pairs.
+
+    Args:
+        token_states: ``[B, T, D]``
+        entity_attention: ``[E, H, T]``
+        batch: The batch.
+        eps: Keeps the division finite.
+        every: Also make those of two entities that are no pair, and of an entity with itself, in
+            the order of :func:`distinct_pairs`.
+    """
+    states, index, kept = [], [], []
+    seen = 0
+    for pairs in distinct_pairs(batch, every):
+        tokens = token_states[pairs.document, : pairs.length]  # [t, D]
+        of_entities = entity_attention[pairs.first : pairs.first + pairs.entities]
+        shared = shared_attention(of_entities[:, :, : pairs.length], eps)
+        shared = shared[pairs.rows, pairs.columns]  # [u, t]
+        states.append(shared.to(tokens.dtype) @ tokens)
+        index.append(pairs.where + seen)
+        seen += len(pairs.rows)
+        kept.append(torch.nn.functional.pad(shared, (0, batch.num_tokens - pairs.length)))
+    if not states:
+        none = entity_attention.new_zeros(0, batch.num_tokens)
+        return PairContext(token_states[0, :0], attention=AttentionMaps(none))
+    where = torch.cat(index)
+    return PairContext(torch.cat(states), where, AttentionMaps(torch.cat(kept), where))
+
+
+class DistinctPairs(NamedTuple):
+    """The pairs of one document, a pair and its reverse taken for one.
+
+    Args:
+        document: Which document.
+        first: Its first entity.
+        entities: Number of its entities.
+        length: Number of its tokens.
+        rows: Lower entity of each, counted in the document.  # [u]
+        columns: Higher one.  # [u]
+        where: Place of each pair of the document among them.  # [p]
+    """
+
+    document: int
+    first: int
+    entities: int
+    length: int
+    rows: Tensor
+    columns: Tensor
+    where: Tensor
+
+
+def distinct_pairs(batch: Batch, every: bool = False) -> Iterator[DistinctPairs]:
+    """Yield the distinct pairs of each document that has pairs.
+
+    Args:
+        batch: The batch.
+        every: All entities against all, themselves included, whichever the pairs are.
+    """
     sizes = batch.sizes
     first_entity = first_pair = 0
     for document, (length, entities, pairs) in enumerate(
@@ -79,14 +128,16 @@ def _documents(batch: Batch) -> Iterator[tuple[int, int, int, Tensor, Tensor, Te
         if pairs:
             head = batch.pair_head[first_pair : first_pair + pairs] - first_entity
             tail = batch.pair_tail[first_pair : first_pair + pairs] - first_entity
-            if pairs == entities * (entities - 1):  # all of them: each once in either direction
-                rows, columns = torch.triu_indices(entities, entities, 1, device=head.device)
+            with_itself = every or pairs == entities * entities
+            if with_itself or pairs == entities * (entities - 1):  # all: each once either way
+                diagonal = 0 if with_itself else 1
+                rows, columns = torch.triu_indices(entities, entities, diagonal, device=head.device)
                 place = torch.zeros(entities, entities, dtype=torch.long, device=head.device)
                 place[rows, columns] = torch.arange(len(rows), device=head.device)
                 where = place[torch.minimum(head, tail), torch.maximum(head, tail)]
-                yield document, first_entity, length, rows, columns, where
             else:
+                rows, columns = head, tail
                 where = torch.arange(pairs, device=head.device)
-                yield document, first_entity, length, head, tail, where
+            yield DistinctPairs(document, first_entity, entities, length, rows, columns, where)
         first_entity += entities
         first_pair += pairs

@@ -15,9 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from docre.heads.classifier import Classifier
+from docre.outputs import Scene
 
-# Products alive at a time. On a CPU they should stay in the cache.
+# Products alive at a time. On a CPU they should stay in the cache, but with many columns going over
+# the weights again and again costs more than that.
 _PRODUCTS = {"cpu": 1 << 20, "cuda": 1 << 26}
+_FEW_COLUMNS = 128
 
 
 class _GroupedBilinear(torch.autograd.Function):
@@ -38,7 +41,7 @@ class _GroupedBilinear(torch.autograd.Function):
         exact = torch.promote_types(head.dtype, torch.float32)
         out = bias.to(exact).repeat(len(head), 1)  # [P, C]
         by_group = weight.t()  # [D * b, C]
-        for pairs, numbers, flat in _pieces(head, block, budget):
+        for pairs, numbers, flat in _pieces(head, len(weight), block, budget):
             products = _products(head[pairs, numbers], tail[pairs, numbers])
             if out.dtype == head.dtype:
                 out[pairs].addmm_(products, by_group[flat])
@@ -54,7 +57,7 @@ class _GroupedBilinear(torch.autograd.Function):
         grad_head, grad_tail = torch.empty_like(head), torch.empty_like(tail)
         exact = torch.promote_types(weight.dtype, torch.float32)
         grad_weight = torch.zeros(weight.shape, dtype=exact, device=weight.device)
-        for pairs, numbers, flat in _pieces(head, block, ctx.budget):
+        for pairs, numbers, flat in _pieces(head, len(weight), block, ctx.budget):
             x, y, g = head[pairs, numbers], tail[pairs, numbers], grad[pairs]
             grad_weight[:, flat] += g.t() @ _products(x, y)
             inner = (g @ weight[:, flat]).unflatten(1, (block, block))  # [p, b, b]
@@ -68,10 +71,14 @@ def _products(head: Tensor, tail: Tensor) -> Tensor:
     return (head.unsqueeze(2) * tail.unsqueeze(1)).flatten(1)  # [p, b * b]
 
 
-def _pieces(head: Tensor, block: int, budget: int | None) -> list[tuple[slice, slice, slice]]:
+def _pieces(
+    head: Tensor, columns: int, block: int, budget: int | None
+) -> list[tuple[slice, slice, slice]]:
     """Return pairs, numbers of one group, and its rows of the weight."""
     pairs, width = head.shape
     products = _PRODUCTS.get(head.device.type, _PRODUCTS["cuda"])
+    if head.device.type == "cpu":
+        products *= max(1, columns // _FEW_COLUMNS)
     step = budget or max(1, products // (block * block))
     return [
         (
@@ -122,6 +129,7 @@ class GroupedBilinear(Classifier):
     Args:
         width: ``D``, of head and tail.
         num_relations: ``R``.
+        in_features: Not needed.
         block_size: Numbers of a group (not the number of groups).
         learned_threshold: Learn the threshold's score; ``False`` holds it at 0, the form SSR-PU
             calls non-rank.
@@ -135,11 +143,12 @@ class GroupedBilinear(Classifier):
         self,
         width: int,
         num_relations: int,
+        in_features: int | None = None,
         block_size: int = 64,
         learned_threshold: bool = True,
         pair_budget: int | None = None,
     ) -> None:
-        super().__init__(width, num_relations)
+        super().__init__(width, num_relations, in_features)
         if block_size < 1 or width % block_size:
             raise ValueError(f"block_size {block_size} does not divide the width {width}")
         if pair_budget is not None and pair_budget < 1:
@@ -154,8 +163,8 @@ class GroupedBilinear(Classifier):
         nn.init.uniform_(self.bias, -bound, bound)
         self.learned_threshold = learned_threshold
 
-    def forward(self, head: Tensor, tail: Tensor) -> Tensor:
-        """Return logits; see the base class."""
+    def forward(self, head: Tensor, tail: Tensor, scene: Scene | None = None) -> Tensor:
+        """Return logits; see the base class. Nothing else is looked at."""
         logits = grouped_bilinear(
             head, tail, self.weight, self.bias, self.block_size, self.pair_budget
         )

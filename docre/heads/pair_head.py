@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from docre.batch import Batch
 from docre.context.base import ContextFactory
 from docre.context.localized import LocalizedContext
+from docre.grids import with_all_cells
 from docre.heads.base import Head
 from docre.heads.bilinear import GroupedBilinear
 from docre.heads.classifier import ClassifierFactory
 from docre.memory.base import MemoryFactory
-from docre.outputs import Encoded, HeadOutput, PairContext
+from docre.outputs import Encoded, HeadOutput, PairContext, Scene
 from docre.pooling import LogSumExpPooling, PoolingFactory, entity_attention, mention_states
 
 
@@ -52,10 +53,18 @@ class PairHead(Head):
         self.head_extractor = nn.Linear(joined, width)
         self.tail_extractor = None if shared_extractor else nn.Linear(joined, width)
         self.memory = None if memory is None else memory(width)
-        self.classifier = classifier(width, num_relations)
+        self.classifier = classifier(width, num_relations, in_features)
 
     def forward(self, encoded: Encoded, batch: Batch) -> HeadOutput:
         """Return the scores of all pairs; see the base class."""
+        if not self.classifier.needs_grid:
+            return self._score(encoded, batch)
+        grid = with_all_cells(batch)
+        output = self._score(encoded, grid.batch)
+        context = None if output.context is None else output.context.of(grid.cell)
+        return HeadOutput(output.logits[grid.cell], context)
+
+    def _score(self, encoded: Encoded, batch: Batch) -> HeadOutput:
         mentions = mention_states(encoded.token_states, batch)
         entities = self.pooling(mentions, batch.mention_entity, batch.num_entities)  # [E, D]
         entities = entities.to(mentions.dtype)  # pooled in float32 at least
@@ -66,7 +75,9 @@ class PairHead(Head):
         tail = extract(tail_extractor, entities, batch.pair_tail, context)
         if self.memory is not None:
             head, tail = self.memory(head, tail, batch.pair_doc)
-        return HeadOutput(self.classifier(head, tail), context)
+        blank = self.head_extractor.bias.tanh(), tail_extractor.bias.tanh()
+        scene = Scene(encoded, context, batch, blank)
+        return HeadOutput(self.classifier(head, tail, scene), context)
 
 
 def extract(layer: nn.Linear, entities: Tensor, entity: Tensor, context: PairContext) -> Tensor:

@@ -7,6 +7,22 @@ from docre.losses.adaptive_threshold import AdaptiveThresholdLoss, adaptive_thre
 from docre.losses.balanced_softmax import BalancedSoftmaxLoss, balanced_softmax
 from docre.losses.base import Loss, LossPart, LossParts, at_least_float32, logits_and_labels
 from docre.losses.class_risks import class_risks, class_sums, corrected
+from docre.losses.combined import CombinedLoss
+from docre.losses.concentrated_margin import (
+    ConcentratedMarginLoss,
+    circle,
+    concentrated,
+    deviation,
+    signed_margins,
+    squared_deviation,
+)
+from docre.losses.distillation import (
+    AttentionDistillation,
+    DistillationLoss,
+    LogitDistillation,
+)
+from docre.losses.divergence import context_attention, divergence
+from docre.losses.evidence import EvidenceLoss, evidence_divergence
 from docre.losses.positive_unlabelled import PositiveUnlabelledLoss
 from docre.losses.prior_estimation import (
     estimate_multiple,
@@ -18,7 +34,13 @@ from docre.losses.ranks import sum_over_ranks
 __all__ = [
     "AdaptiveFocalLoss",
     "AdaptiveThresholdLoss",
+    "AttentionDistillation",
     "BalancedSoftmaxLoss",
+    "CombinedLoss",
+    "ConcentratedMarginLoss",
+    "DistillationLoss",
+    "EvidenceLoss",
+    "LogitDistillation",
     "Loss",
     "LossPart",
     "LossParts",
@@ -27,12 +49,20 @@ __all__ = [
     "adaptive_threshold",
     "at_least_float32",
     "balanced_softmax",
+    "circle",
     "class_risks",
     "class_sums",
+    "concentrated",
+    "context_attention",
     "corrected",
+    "deviation",
+    "divergence",
     "estimate_multiple",
     "estimate_multiples",
     "estimate_true_priors",
+    "evidence_divergence",
     "logits_and_labels",
+    "signed_margins",
+    "squared_deviation",
     "sum_over_ranks",
 ]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,12 +33,15 @@ class LossPart:
         across_ranks: The elements are spread over the ranks of a distributed run, and are reduced
             as if they were in one process. False for elements that are per rank on purpose, or
             that are already the same on every rank.
+        count: What the sum is divided by for the mean, where that is not the number of values. Of
+            nothing, the mean is 0.  # []
     """
 
     values: Tensor
     reduction: Reduction = "mean"
     weight: float = 1.0
     across_ranks: bool = True
+    count: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.reduction not in ("mean", "sum"):
@@ -51,6 +54,7 @@ class LossParts:
 
     Args:
         parts: The terms by name; at least one.
+        measures: Other numbers to log, that nobody minimises; detached.  # []
 
     Example:
         >>> parts = LossParts({"near": LossPart(torch.ones(4)), "far": LossPart(torch.zeros(4))})
@@ -59,6 +63,7 @@ class LossParts:
     """
 
     parts: Mapping[str, LossPart]
+    measures: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -80,6 +85,8 @@ class LossParts:
         counts: dict[str, Tensor] = {
             # filled on the device: copying a number to it would make the host wait
             name: torch.full_like(sums[name], part.values.numel())
+            if part.count is None
+            else part.count.to(sums[name].dtype)
             for name, part in self.parts.items()
         }
         spread = [name for name, part in self.parts.items() if part.across_ranks]
@@ -127,7 +134,12 @@ class Loss(nn.Module, ABC):
         priors: Share of the training pairs that is labelled with each relation.  # [R]
         across_ranks: Under DDP, take means over the pairs of all ranks: the result is that of one
             process with the whole batch. False takes each rank's own means.
+
+    Attributes:
+        training_only: Left out in evaluation, where what it compares with does not exist.
     """
+
+    training_only: ClassVar[bool] = False
 
     def __init__(self, priors: Tensor | None = None, *, across_ranks: bool = True) -> None:
         super().__init__()

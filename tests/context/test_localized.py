@@ -27,7 +27,7 @@ def test_contexts_are_what_a_loop_over_pairs_gives(pairs, eps):
     states, maps = encoded(batch)
     context = LocalizedContext(5, eps)(states, None, maps, batch)
     found = context.per_pair(context.states)
-    attention = context.attention_of(torch.arange(batch.num_pairs))
+    attention = context.attention.of(torch.arange(batch.num_pairs))
     for p in range(batch.num_pairs):
         weights = (maps[batch.pair_head[p]] * maps[batch.pair_tail[p]]).mean(0)
         weights = weights / (weights.sum() + eps)
@@ -59,7 +59,7 @@ def test_documents_without_pairs():
     states, maps = encoded(batch)
     context = LocalizedContext(5)(states, None, maps, batch)
     assert context.states.shape == (0, 5)
-    assert context.attention_of(torch.arange(0)).shape == (0, 7)
+    assert context.attention.of(torch.arange(0)).shape == (0, 7)
 
 
 def test_gradient():

@@ -58,7 +58,7 @@ def test_half_precision_adds_up_in_float32():
 
 
 def test_it_begins_as_a_linear_layer_over_the_products_does():
-    classifier = GroupedBilinear(D, 4, B)
+    classifier = GroupedBilinear(D, 4, block_size=B)
     bound = (D * B) ** -0.5
     assert classifier.weight.shape == (5, D * B)
     assert classifier.weight.abs().max() <= bound
@@ -66,7 +66,7 @@ def test_it_begins_as_a_linear_layer_over_the_products_does():
 
 
 def test_a_threshold_that_is_not_learned_is_zero():
-    classifier = GroupedBilinear(D, 4, B, learned_threshold=False).double()
+    classifier = GroupedBilinear(D, 4, block_size=B, learned_threshold=False).double()
     head, tail = inputs()[:2]
     logits = classifier(head, tail)
     assert logits.shape == (P, 5)
@@ -77,6 +77,6 @@ def test_a_threshold_that_is_not_learned_is_zero():
 
 def test_settings_that_cannot_be():
     with pytest.raises(ValueError, match="block_size 5 does not divide the width 12"):
-        GroupedBilinear(12, 4, 5)
+        GroupedBilinear(12, 4, block_size=5)
     with pytest.raises(ValueError, match="pair_budget: 0"):
-        GroupedBilinear(12, 4, 4, pair_budget=0)
+        GroupedBilinear(12, 4, block_size=4, pair_budget=0)

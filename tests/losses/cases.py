@@ -8,6 +8,7 @@ from docre.losses import (
     AdaptiveFocalLoss,
     AdaptiveThresholdLoss,
     BalancedSoftmaxLoss,
+    ConcentratedMarginLoss,
     PositiveUnlabelledLoss,
 )
 from docre.outputs import HeadOutput, Targets
@@ -29,6 +30,17 @@ LOSSES = {
     for risk in ("pn", "pu", "s-pu")
     for correction in ("flip", "clamp", "none")
 }
+LOSSES |= {
+    f"concentrated-{form}": lambda priors, form=form, **k: ConcentratedMarginLoss(
+        priors, form=form, **k
+    )
+    for form in "ABC"
+}
+LOSSES["concentrated-rare"] = lambda priors, **k: ConcentratedMarginLoss(
+    priors, per_relation=True, optimal_margin=0.1, concentration=0.5, **k
+)
+# cannot grow beyond a bound, however wrong a score is
+BOUNDED = ("concentrated-B", "concentrated-C")
 
 
 def random_pairs(num_pairs, seed=0, num_relations=NUM_RELATIONS, dtype=torch.float64):

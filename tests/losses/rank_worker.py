@@ -10,10 +10,13 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from tests.losses.cases import LOSSES, NUM_RELATIONS, PRIORS, parts_of, random_pairs
+from tests.losses.scenes import DOCUMENTS, SCENE_LOSSES, Student, scene_step
 
 # how many of the pairs the first rank has; the other one has the rest
 SPLITS = (7, 20, 0, 31)
 NUM_PAIRS = 31
+# how many of the documents it has: first it has no pair, last the other one has no label
+SCENE_SPLITS = (1, 2, 3)
 FEATURES = 4
 
 
@@ -70,6 +73,15 @@ def main(rank, rendezvous, results):
                 calls = 0
                 loss = build(PRIORS, across_ranks=across)
                 found[name, split, across] = step(head, loss, features[mine], labels[mine])
+                found[name, split, across]["calls"] = calls
+    student = DistributedDataParallel(Student())
+    for name, build in SCENE_LOSSES.items():
+        for split in SCENE_SPLITS:
+            mine = DOCUMENTS[:split] if rank == 0 else DOCUMENTS[split:]
+            for across in (True, False):
+                calls = 0
+                loss = build(across_ranks=across)
+                found[name, split, across] = scene_step(student, loss, mine)
                 found[name, split, across]["calls"] = calls
     torch.save(found, f"{results}/{rank}.pt")
     dist.destroy_process_group()

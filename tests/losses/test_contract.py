@@ -1,5 +1,6 @@
 """What holds for every loss."""
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,16 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import docre.losses
-from docre.losses import Loss
-from tests.losses.cases import LOSSES, NUM_RELATIONS, PRIORS, parts_of, random_pairs, total
+from docre.losses import Loss, concentrated_margin
+from tests.losses.cases import (
+    BOUNDED,
+    LOSSES,
+    NUM_RELATIONS,
+    PRIORS,
+    parts_of,
+    random_pairs,
+    total,
+)
 
 HALF = (torch.bfloat16, torch.float16)
 
@@ -23,10 +32,24 @@ def build(request):
     return LOSSES[request.param]
 
 
-def test_gradient(build):
+def test_gradient(build, monkeypatch):
+    """Weights that are not to have a gradient are held where they are."""
     loss = build(PRIORS)
     logits, labels = random_pairs(11)
     logits.requires_grad_()
+    weigh = concentrated_margin.deviation
+    weights = []
+
+    def noted(*given):
+        weights.append(weigh(*given))
+        return weights[-1]
+
+    monkeypatch.setattr(concentrated_margin, "deviation", noted)
+    (gradient,) = torch.autograd.grad(total(loss, logits, labels), logits)
+    held = itertools.cycle([weight.detach().clone() for weight in weights])
+    monkeypatch.setattr(concentrated_margin, "deviation", lambda *given: next(held))
+    (expected,) = torch.autograd.grad(total(loss, logits, labels), logits)
+    assert torch.equal(gradient, expected)
     assert torch.autograd.gradcheck(lambda given: total(loss, given, labels), [logits])
 
 
@@ -67,12 +90,17 @@ def test_finite_for_large_logits(build, dtype):
         assert gradient.dtype == dtype
 
 
-def test_large_logits_are_right_too(build):
+@pytest.mark.parametrize("name", LOSSES)
+def test_large_logits_are_right_too(name):
     """In float64 nothing is lost by size: the loss is (piecewise) linear or quadratic out there."""
+    build = LOSSES[name]
     logits, labels = random_pairs(6)
     value = total(build(PRIORS), 1e4 * logits, labels)
     half = total(build(PRIORS), 5e3 * logits, labels)
     power = value / half
+    if name in BOUNDED:
+        assert power == pytest.approx(1, rel=1e-3)
+        return
     assert power == pytest.approx(2, rel=1e-3) or power == pytest.approx(4, rel=1e-3)
 
 
@@ -145,6 +173,15 @@ def test_can_be_chosen_in_yaml():
         "AdaptiveThresholdLoss": "across_ranks: false",
         "AdaptiveFocalLoss": own,
         "BalancedSoftmaxLoss": "",
+        "ConcentratedMarginLoss": "\n      ".join(
+            [
+                "form: B",
+                "optimal_margin: 0.4",
+                "concentration: 2",
+                "sharpness: 2",
+                "per_relation: true",
+            ]
+        ),
         "PositiveUnlabelledLoss": "\n      ".join(
             ["prior_multiple: 3.0", "risk: pu", "correction: clamp", "true_priors: null"]
         ),

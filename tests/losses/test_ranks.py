@@ -9,7 +9,15 @@ import torch
 
 from docre.losses import sum_over_ranks
 from tests.losses.cases import LOSSES, PRIORS
-from tests.losses.rank_worker import NUM_PAIRS, SPLITS, make_head, step, whole_batch
+from tests.losses.rank_worker import (
+    NUM_PAIRS,
+    SCENE_SPLITS,
+    SPLITS,
+    make_head,
+    step,
+    whole_batch,
+)
+from tests.losses.scenes import DOCUMENTS, SCENE_LOSSES, Student, scene, scene_step
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,6 +79,41 @@ def test_own_means(ranks, name):
 def test_own_means_are_something_else(ranks, name):
     found = ranks[0][name, 7, True]["weight"], ranks[0][name, 7, False]["weight"]
     assert not torch.allclose(*found, atol=1e-6)
+
+
+@pytest.mark.parametrize("split", SCENE_SPLITS)
+@pytest.mark.parametrize("name", SCENE_LOSSES)
+def test_scenes_as_one_process(ranks, name, split):
+    expected = scene_step(Student(), SCENE_LOSSES[name]())
+    assert expected["score.weight"].abs().sum() > 0
+    for found in ranks:
+        close(found[name, split, True], expected)
+
+
+@pytest.mark.parametrize("name", SCENE_LOSSES)
+def test_own_means_of_scenes(ranks, name):
+    for split in SCENE_SPLITS:
+        own = [
+            scene_step(Student(), SCENE_LOSSES[name](), mine)
+            for mine in (DOCUMENTS[:split], DOCUMENTS[split:])
+        ]
+        for found, mine in zip(ranks, own, strict=True):
+            assert float(found[name, split, False]["total"]) == pytest.approx(float(mine["total"]))
+        averaged = (own[0]["score.weight"] + own[1]["score.weight"]) / 2
+        torch.testing.assert_close(ranks[0][name, split, False]["score.weight"], averaged)
+        across = ranks[0][name, split, True]["score.weight"]
+        assert not torch.allclose(across, averaged, atol=1e-6)
+
+
+def test_scenes_are_uneven():
+    """A rank without pairs, one without labels, and pairs with several labels are met."""
+    assert scene(DOCUMENTS[:1])[0].num_pairs == 0
+    unlabelled = scene(DOCUMENTS[3:])[0]
+    assert unlabelled.num_pairs > 0
+    assert len(unlabelled.label_pair) == 0
+    whole = scene()[0]
+    assert len(set(whole.label_pair.tolist())) < len(whole.label_pair)
+    assert set(whole.evidence_label.tolist()) < set(range(len(whole.label_pair)))
 
 
 def test_one_collective(ranks):

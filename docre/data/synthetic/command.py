@@ -61,7 +61,7 @@ def synth(
     for suffix in () if overwrite else _SUFFIXES.values():
         there = output / f"train{suffix}"
         if there.exists():
-            message = "there is a corpus already; --overwrite true replaces it"
+            message = "there is a corpus already; --overwrite replaces it"
             raise DataError([Problem("file-exists", message, source=str(there))])
     config = SyntheticConfig(
         seed=seed,
