@@ -56,6 +56,7 @@ bench: $(INSTALLED)  ## the performance figures of docs/performance.md
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/span_pooling.py
 	$(BIN)/python benchmarks/distillation.py
 
 build: $(INSTALLED)  ## wheel and source archive into dist/

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from inspect import signature
 from io import TextIOWrapper
-from typing import NamedTuple, get_args, get_origin, get_type_hints
+from types import FrameType
+from typing import NamedTuple, NoReturn, get_args, get_origin, get_type_hints
 
 # Lightning still uses calls that jsonargparse has deprecated; users can do nothing about it.
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
@@ -46,6 +49,11 @@ COMMANDS = {
     "fuse": Command(
         "docre.fusion.command:fuse_run",
         "predict with two readings of each document, whole and its evidence alone",
+        ("console",),
+    ),
+    "report": Command(
+        "docre.report.command:report",
+        "write an HTML page of predictions beside the gold",
         ("console",),
     ),
     "score": Command(
@@ -117,7 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = DATA_COMMANDS[options.subcommand]
         options = options[options.subcommand]
     options = {key: value for key, value in options.as_dict().items() if key != "config"}
-    with reported(options):
+    # a chain hands the signal on to its commands
+    with reported(options), nullcontext() if name == "chain" else _ends_on_termination():
         result = _function_of(command)(**options)
         sys.stdout.flush()
     sys.exit(result if isinstance(result, int) else 0)
@@ -141,6 +150,26 @@ def reported(options: Mapping[str, object]) -> Iterator[None]:
         sys.exit(130)
 
 
+@contextmanager
+def _ends_on_termination() -> Iterator[None]:
+    """Let SIGTERM leave as an error does, so that no unfinished file stays behind."""
+    mine = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        if os.getpid() != mine:  # a process that was forked here: the files are not its own
+            os._exit(128 + number)
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _parser_of(command: Command) -> ArgumentParser:
     function = _function_of(command)
     description = (function.__doc__ or command.summary).strip().split("\n")[0]
@@ -157,13 +186,14 @@ def _parser_of(command: Command) -> ArgumentParser:
         for described in parse(function.__doc__ or "").params:
             name = described.arg_name
             if name in kept:
-                parser.add_argument(f"--{name[:-1]}", dest=name, help=described.description)
+                shown = name[:-1]
+                parser.add_argument(
+                    f"--{shown}", dest=name, metavar=shown.upper(), help=described.description
+                )
             if name in lists:
                 # argparse takes every word up to the next option
                 help_text = f"{described.description} Several words; to be given after the files."
-                parser.add_argument(
-                    f"--{name}", nargs="+", action="extend", type=str, help=help_text
-                )
+                parser.add_argument(f"--{name}", nargs="+", action="extend", help=help_text)
     return parser
 
 

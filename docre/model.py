@@ -24,6 +24,7 @@ from docre.encoder import Encoder
 from docre.errors import DocreError
 from docre.heads.base import HeadFactory
 from docre.heads.pair_head import PairHead
+from docre.hyperparameters import drop_objects
 from docre.losses.adaptive_threshold import AdaptiveThresholdLoss
 from docre.losses.base import Loss, LossParts
 from docre.losses.combined import CombinedLoss
@@ -37,7 +38,7 @@ from docre.optim import (
     parts_of,
 )
 from docre.outputs import HeadOutput, Targets
-from docre.parent import Parent, load_parent
+from docre.parent import Parent, encoder_config_of, load_parent
 from docre.scoring import DOCRED_FREQUENT, Gold
 from docre.triples import PredictedTriple, triples_of
 
@@ -45,7 +46,6 @@ EncoderFactory = Callable[[str], nn.Module]
 LossFactory = Callable[[Tensor], Loss]
 DecoderFactory = Callable[[], Decoder]
 _LOGGED = re.compile(r"^((ign_|macro_)?f1|precision|recall|predicted|(?!distance)\w+/f1)$")
-_PLAIN = (str, int, float, bool, type(None))
 
 
 class DocREModel(lightning.LightningModule):
@@ -64,7 +64,7 @@ class DocREModel(lightning.LightningModule):
             ``extra_losses+:`` adds to those of the configurations before.
         teacher: What losses that learn from a teacher compare with; asked in training only.
         decoder: Says which scores make a triple.
-        rates: Learning rate and weight decay of encoder, head and memory.
+        rates: Learning rate and weight decay of the parts: encoder, head, memory and others.
         optimizer: Called with the parameter groups.
         schedule: Called with the optimizer and the number of updates.
         init_from: Run folder or checkpoint to begin from: its encoder and head, with a fresh
@@ -94,9 +94,7 @@ class DocREModel(lightning.LightningModule):
         super().__init__()
         init_from = None if init_from is None else str(init_from)  # a path may be given in Python
         self.save_hyperparameters(logger=False)
-        for name in [name for name, value in self.hparams.items() if not _is_plain(value)]:
-            # objects that were passed in Python: a checkpoint must be readable without unpickling
-            self.hparams.pop(name)
+        drop_objects(self.hparams)
         self._make_encoder, self._make_head = encoder, head
         self._make_losses = (loss, *(extra_losses or ()))
         self.teacher = None if teacher is None else teacher()
@@ -151,9 +149,13 @@ class DocREModel(lightning.LightningModule):
             self.encoder = make(tokenizer, **rebuilt).train(self.training)
         with _said_of("head"):
             self.head = self._make_head(int(cast(Any, self.encoder).width), len(relations))
+        losses = []
+        for number, make_loss in enumerate(self._make_losses):
+            with _said_of(f"extra_losses[{number - 1}]" if number else "loss"):
+                losses.append(make_loss(known))
         with _said_of("loss"):
-            losses = [make(known) for make in self._make_losses]
-            self.loss = losses[0] if len(losses) == 1 else CombinedLoss(losses)
+            alone = len(losses) == 1 and not losses[0].training_only
+            self.loss = losses[0] if alone else CombinedLoss(losses)
         self.relations, self.types = tuple(relations), tuple(types)
         self.tokenizer_name = tokenizer
 
@@ -167,8 +169,6 @@ class DocREModel(lightning.LightningModule):
         config = encoder_config_of(self.to_be_loaded)
         self.build(tuple(data.relations), data.tokenizer_name, priors, data.types, config)
         self._check_vocabulary(data)
-        if fitting and self.teacher is not None:
-            self.teacher.prepare(self.relations, self.tokenizer_name)
         if fitting and self.init_from is not None and self.to_be_loaded is None:
             self.parent = load_parent(self.init_from, self)
         for callback in cast(Any, self.trainer).callbacks:
@@ -223,9 +223,19 @@ class DocREModel(lightning.LightningModule):
         self.score = DocREScore(gold, groups if known else ())
         self.all_labelled = bool(data.table(cast(Any, split)).labelled.all())
 
+    def on_fit_start(self) -> None:
+        """Check that the teacher goes with what it is to teach."""
+        if self.teacher is None:
+            return
+        data = getattr(self.trainer, "datamodule", None)
+        known = data.describe_training() if isinstance(data, DocREDataModule) else None
+        self.teacher.prepare(self.relations, self.tokenizer_name, known)
+
     def forward(self, batch: Batch) -> HeadOutput:
         """Return what the head makes of a batch."""
-        output: HeadOutput = self.head(self.encoder(batch), batch)
+        encoded = self.encoder(batch)
+        with _said_of("head"):
+            output: HeadOutput = self.head(encoded, batch)
         return output
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -248,7 +258,8 @@ class DocREModel(lightning.LightningModule):
     def _loss(self, output: HeadOutput, batch: Batch) -> LossParts:
         taught = None if self.teacher is None or not self.training else self.teacher.targets(batch)
         targets = Targets(batch.labels(len(self.relations)), batch, taught)
-        parts: LossParts = self.loss(output, targets)
+        with _said_of("loss"):
+            parts: LossParts = self.loss(output, targets)
         return parts
 
     def _log_loss(self, stage: str, parts: LossParts, size: int) -> None:
@@ -376,20 +387,3 @@ def _said_of(part: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise DocreError(f"model.{part}: {error}") from error
-
-
-def encoder_config_of(checkpoint: str | Path | None) -> dict[str, Any] | None:
-    """Return the architecture in a checkpoint, whose weights then need not be fetched."""
-    if not checkpoint or not Path(checkpoint).is_file():
-        return None
-    known = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    config: dict[str, Any] | None = known.get("docre", {}).get("encoder_config")
-    return config
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
-    if isinstance(value, (list, tuple)):
-        return all(_is_plain(inner) for inner in value)
-    return isinstance(value, _PLAIN)

@@ -6,7 +6,6 @@ the run here and takes what it needs from each batch.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from docre.data.sampling import IntArray, pack_by_budget, pack_by_size
 from docre.errors import DocreError
 from docre.model import DocREModel
 from docre.outputs import HeadOutput
+from docre.parent import read_checkpoint
 from docre.training import DocRECLI, run
 
 T = TypeVar("T")
@@ -157,10 +157,7 @@ class _NothingRun(DocRECLI):
 
 
 def _load(checkpoint: Path, model: DocREModel, data: DocREDataModule) -> None:
-    try:
-        known = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise DocreError(f"{checkpoint} is no checkpoint that can be read") from error
+    known = read_checkpoint(checkpoint, mmap=True)
     model.on_load_checkpoint(known)
     try:
         model.load_state_dict(known["state_dict"])

@@ -54,6 +54,32 @@ def best_checkpoint(path: str | Path) -> Path:
     raise DocreError(f"{given} has neither checkpoints/best.ckpt nor checkpoints/last.ckpt")
 
 
+def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
+    """Return what is in a checkpoint, never unpickling.
+
+    Args:
+        path: The file.
+        mmap: Leave weights on the disk until they are used.
+
+    Raises:
+        DocreError: If it is damaged or something else.
+    """
+    try:
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise DocreError(f"{path} is no checkpoint that can be read") from error
+    return found
+
+
+def encoder_config_of(checkpoint: str | Path | None) -> dict[str, Any] | None:
+    """Return the architecture in a checkpoint, whose weights then need not be fetched."""
+    if not checkpoint or not Path(checkpoint).is_file():
+        return None
+    known = read_checkpoint(checkpoint, mmap=True)
+    config: dict[str, Any] | None = known.get("docre", {}).get("encoder_config")
+    return config
+
+
 def load_parent(path: str | Path, model: DocREModel) -> Parent:
     """Give a model the encoder and head of an earlier run.
 
@@ -66,9 +92,9 @@ def load_parent(path: str | Path, model: DocREModel) -> Parent:
 
     source = best_checkpoint(path)
     try:
-        checkpoint = torch.load(source, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise DocreError(f"init_from: {source} is no checkpoint that can be read") from error
+        checkpoint = read_checkpoint(source)
+    except DocreError as error:
+        raise DocreError(f"init_from: {error}") from error
     known = checkpoint.get("docre", {}).get("relations")
     if known != list(model.relations):
         raise DocreError(

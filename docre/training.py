@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import lightning
 import msgspec
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
@@ -24,11 +25,13 @@ import docre.losses
 import docre.memory
 import docre.refinement  # noqa: F401
 from docre.callbacks import PredictionFile, RunCheckpoint, ScoreFiles, StopEarly, Throughput
+from docre.callbacks.checkpoint import WholeCheckpoints
 from docre.callbacks.run_folder import log_folder
 from docre.callbacks.score_files import describe_run, write_json
 from docre.data.modules.base import DocREDataModule
 from docre.errors import DocreError
 from docre.model import DocREModel
+from docre.parent import read_checkpoint
 from docre.quiet import be_quiet
 from docre.run_arguments import expand
 
@@ -132,6 +135,9 @@ class DocRECLI(LightningCLI):
             super().instantiate_classes()
         except ValueError as error:
             raise DocreError(str(_innermost(error))) from error
+        strategy = self.trainer.strategy
+        if type(strategy.checkpoint_io) is TorchCheckpointIO:  # nobody chose another
+            strategy.checkpoint_io = WholeCheckpoints()
 
     def before_fit(self) -> None:
         """Without a development split there is nothing to select on."""
@@ -172,8 +178,12 @@ class DocRECLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         # Lightning takes the model's options from the checkpoint, whatever is said on the command
         # line. The config of a run has them already, and there the command line counts.
-        if self.run_folder is None:
-            super()._parse_ckpt_path()
+        if self.run_folder is not None:
+            return
+        path = self.config[self.config.subcommand].get("ckpt_path")
+        if path and Path(path).is_file():
+            read_checkpoint(path, mmap=True)  # a damaged one is one line
+        super()._parse_ckpt_path()
 
     def after_fit(self) -> None:
         """Say what came out and where it lies."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import torch
+
 from docre.batch import Batch
 from docre.decoding import Decoder
 from docre.evidence import evidence_sentences
@@ -63,8 +65,12 @@ def triples_of(
     evidence: Iterable[tuple[int, ...]] = [()] * len(decoded)
     attention = None if output.context is None else output.context.attention
     if evidence_share is not None and attention is not None:
-        maps = attention.of(decoded.pair)
-        evidence = evidence_sentences(maps, documents, batch, evidence_share)
+        # once a pair: an untrained model predicts most relations of each
+        pairs, place = torch.unique(decoded.pair, return_inverse=True)
+        of_pair = evidence_sentences(
+            attention.of(pairs), batch.pair_doc[pairs], batch, evidence_share
+        )
+        evidence = [of_pair[pair] for pair in place.tolist()]
     first = batch.entity_offset[documents]
     columns = [
         column.tolist()

@@ -1,8 +1,12 @@
 """The ``docre`` command as the shell sees it."""
 
 import json
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +15,7 @@ import pytest
 from docre.cli import COMMANDS, DATA_COMMANDS, main
 from docre.data.reading import read_documents
 from docre.data.summary import token_convention
-from docre.data.writing import write_documents
+from docre.data.writing import atomic_file, write_documents
 from docre.documents import Document, Relation
 from tests.corpora import corpus
 from tests.data.test_reading import DOCRED, OWN, changed, write
@@ -464,3 +468,65 @@ def test_baseline_does_not_overwrite_what_it_reads(capsys, clean):
     assert code == 1
     assert "one of the files to read" in err
     assert clean.read_bytes() == before
+
+
+# --- signals --------------------------------------------------------------------------------------
+
+
+def terminated(monkeypatch, capsys, tmp_path, body):
+    """Run a command that does something while it writes a file, and then gets SIGTERM."""
+
+    def score_files(console: int | None = None):
+        with atomic_file(tmp_path / "made") as file:
+            file.write(b"half")
+            body()
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+
+    monkeypatch.setattr("docre.score_command.score_files", score_files)
+    before = signal.getsignal(signal.SIGTERM)
+    code, _, _ = run(capsys, "score")
+    assert signal.getsignal(signal.SIGTERM) is before
+    return code
+
+
+def test_termination_leaves_no_unfinished_file(monkeypatch, capsys, tmp_path):
+    seen = []
+    assert terminated(monkeypatch, capsys, tmp_path, lambda: seen.extend(tmp_path.iterdir())) == 143
+    assert len(seen) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_of_a_command_takes_no_files_of_it_along(monkeypatch, capsys, tmp_path):
+    codes, seen = [], []
+
+    def body():
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(10,))
+        child.start()
+        time.sleep(0.2)
+        child.terminate()
+        child.join(5)
+        codes.append(child.exitcode)
+        seen.extend(tmp_path.iterdir())
+
+    assert terminated(monkeypatch, capsys, tmp_path, body) == 143
+    assert codes == [143]
+    assert len(seen) == 1
+
+
+def test_a_chain_has_its_own_way_to_end(monkeypatch, capsys):
+    found = []
+
+    def chain(file: str):
+        found.append(signal.getsignal(signal.SIGTERM))
+
+    monkeypatch.setattr("docre.chain.command.chain", chain)
+    before = signal.getsignal(signal.SIGTERM)
+    assert run(capsys, "chain", "x")[0] == 0
+    assert found == [before]
+
+
+def test_help_of_a_name_that_python_keeps(capsys):
+    _, out, _ = run(capsys, "chain", "--help")
+    assert "--from FROM " in out.replace("\n", " ")
+    assert "FROM_" not in out

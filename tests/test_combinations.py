@@ -314,6 +314,15 @@ def holds(tree, part):
     return all(key in tree and holds(tree[key], value) for key, value in part.items())
 
 
+def test_contexts_leave_nothing_of_the_one_before(tmp_path):
+    """A published system adds other numbers to the attention of a pair."""
+    bases = ("docred_dreeam_teacher.yaml", "docred_kd_docre_teacher.yaml", "docred_docunet.yaml")
+    for base, name in product(bases, ("localized", "u_net")):
+        config = parsed(tmp_path, base, [f"context/{name}"])
+        context = config["model"]["head"]["init_args"]["context"]
+        assert context["init_args"]["eps"] == 1e-5, (base, name)
+
+
 def test_refinements_follow_one_another(tmp_path):
     axial, token, full = (f"refinement/{name}" for name in ("axial", "iara_token", "iara_full"))
     bilinear, projection = "classifier/bilinear", "classifier/projection"

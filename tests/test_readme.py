@@ -63,7 +63,7 @@ def test_training_commands_are_understood(tmp_path, monkeypatch):
     text = [b for b in blocks("README.md", "sh") if "docre fit" in b]
     lines = [line.split("#")[0].strip() for b in text for line in b.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("docre ")]
-    others = {"configs", "chain", "distil", "fuse"}
+    others = {"configs", "chain", "distil", "fuse", "report"}
     assert {c[0] for c in commands} == {"fit", "test", "predict", *others}
     for command in commands:
         if command[0] == "fit":

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "docre"
 # What a stranger's project takes with torch alone.
-BRICKS = ("heads", "context", "memory", "losses", "refinement")
+BRICKS = ("heads", "context", "memory", "losses", "refinement", "joint")
 # Rooms that must not know the rooms listed behind them.
 FORBIDDEN = {
     "errors.py": ("docre.",),

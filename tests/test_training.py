@@ -13,9 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from docre import Document, read_documents, score, write_documents
+from docre.callbacks.checkpoint import WholeCheckpoints
 from docre.cli import main
 from docre.data.cache import file_hash
 from docre.data.formats.official import read_predictions
@@ -602,3 +604,33 @@ def test_processes_say_nothing_but_progress(workplace, trained, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "Ign F1" in done.stdout
     assert "without train.json" in done.stdout
+
+
+# --- checkpoints ----------------------------------------------------------------------------------
+
+
+def test_how_checkpoints_are_written(here, trained):
+    words = ["test", "--run", str(trained)]
+    assert type(run(words).trainer.strategy.checkpoint_io) is WholeCheckpoints
+    chosen = "--trainer.plugins=tests.test_training.Chosen"
+    assert type(run([*words, chosen]).trainer.strategy.checkpoint_io) is Chosen
+
+
+class Chosen(TorchCheckpointIO):
+    """Somebody's own way."""
+
+
+def test_a_damaged_checkpoint_is_one_line(here, trained, tmp_path, capsys):
+    shutil.copytree(trained, tmp_path / "run")
+    broken = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    broken.write_bytes(broken.read_bytes()[:5000])
+    logger = f"--trainer.logger.init_args.save_dir={tmp_path / 'runs'}"
+    for words in (
+        ["fit", "--config", "tiny.yaml", logger, "--ckpt_path", broken],
+        ["test", "--config", "tiny.yaml", "--trainer.logger=false", "--ckpt_path", broken],
+        ["predict", "--run", broken.parents[1], "--output", tmp_path / "out.json"],
+    ):
+        code, said = failing(capsys, *words)
+        assert code == 1
+        assert f"docre: error: {broken} is no checkpoint that can be read" in said
+        assert "Traceback" not in said

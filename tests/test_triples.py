@@ -78,3 +78,23 @@ def test_a_triple_is_a_prediction_with_its_margin():
     first = triples_of(HeadOutput(random_logits(made)), made, NAMES, ThresholdDecoder())[0]
     expected = Prediction(first.document, first.head, first.tail, first.relation, (), first.margin)
     assert first.prediction == expected
+
+
+def test_attention_is_looked_at_once_a_pair():
+    """An untrained model predicts most relations of each pair."""
+    made = batch()
+    logits = torch.zeros(made.num_pairs, 1 + len(NAMES))
+    logits[:, 1:] = 1
+    asked = []
+
+    class Counting(AttentionMaps):
+        def of(self, pairs):
+            asked.extend(pairs.tolist())
+            return super().of(pairs)
+
+    maps = made.token_mask[made.pair_doc].float().softmax(-1)
+    context = PairContext(torch.zeros(made.num_pairs, 2), None, Counting(maps))
+    found = triples_of(HeadOutput(logits, context), made, NAMES, ThresholdDecoder(), 0.0)
+    assert len(found) == made.num_pairs * len(NAMES)
+    assert asked == list(range(made.num_pairs))
+    assert all(triple.evidence for triple in found)

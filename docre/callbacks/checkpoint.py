@@ -1,12 +1,20 @@
-"""The checkpoints of a run: its best epoch and its last one."""
+"""The checkpoints of a run: its best epoch and its last one, each written whole or not at all."""
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from typing import Any, cast
 
 import lightning
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from docre.data.writing import atomic_file
+from docre.errors import DocreError
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -31,3 +39,43 @@ class RunCheckpoint(ModelCheckpoint):
         super().on_train_epoch_end(trainer, pl_module)
         if self.keep_last and self.dirpath and not cast(Any, trainer).fast_dev_run:
             trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt", self.save_weights_only)
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it: a kill leaves the one before.
+
+    Lightning writes into the folder for temporary files; where that is another disk, what follows
+    is a copy onto the name of the checkpoint, which a kill cuts short.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint; places that are not on a disk are left to Lightning."""
+        if storage_options is not None or "://" in str(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        target = Path(path)
+        for left in target.parent.glob(f".{escape(target.name)}.*.part"):
+            left.unlink(missing_ok=True)  # gigabytes, of a training that was killed
+        with atomic_file(target) as file:
+            torch.save(checkpoint, file)
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Callable[..., Any] | None = lambda storage, _: storage,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a checkpoint.
+
+        Raises:
+            DocreError: If it is damaged or something else.
+            FileNotFoundError: If there is none.
+        """
+        try:
+            return super().load_checkpoint(path, map_location, weights_only)
+        except FileNotFoundError:
+            raise
+        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            raise DocreError(f"{path} is no checkpoint that can be read") from error

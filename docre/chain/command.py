@@ -59,6 +59,7 @@ def chain(
         return 0
     with locked(folder) as lock:
         made = ChainRun(known, folder, lambda words: execute(words, lock), say, extra)
+        made.check_documents(names, again=from_ is not None)
         with _table_behind(made, console.print):
             if from_ is not None:
                 made.forget(names)

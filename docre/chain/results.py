@@ -34,13 +34,17 @@ def new_scores(run: Path, before: Mapping[str, int]) -> dict[str, dict[str, floa
 
 
 def epochs_of(run: Path) -> tuple[int | None, int | None]:
-    """Return how many epochs a run was trained, and the one that was kept, counted from one."""
-    import torch
+    """Return how many epochs a run was trained, and the one that was kept, counted from one.
+
+    Raises:
+        DocreError: If a checkpoint is damaged.
+    """
+    from docre.parent import read_checkpoint
 
     found: list[int | None] = []
     for name in ("last.ckpt", "best.ckpt"):
         path = run / "checkpoints" / name
         # mapped: the weights are not read
-        known = torch.load(path, "cpu", weights_only=True, mmap=True) if path.exists() else None
+        known = read_checkpoint(path, mmap=True) if path.exists() else None
         found.append(None if known is None else int(known["epoch"]) + 1)
     return found[0], found[1]

@@ -11,13 +11,14 @@ from typing import Any
 
 from docre.chain.commands import ChainStep, goes_on, last_checkpoint, output_of, steps_of
 from docre.chain.results import epochs_of, new_scores, score_stamps
-from docre.chain.stages import Chain, FitStage
+from docre.chain.stages import Chain, DistilStage, FitStage
 from docre.chain.state import (
     FILE,
     ChainState,
     StageState,
     StepState,
     differences,
+    documents_input,
     inputs_of,
     read_state,
     write_state,
@@ -86,6 +87,22 @@ class ChainRun:
                 return status
         return 0
 
+    def check_documents(self, names: Sequence[str], again: bool = False) -> None:
+        """Check that the documents of stages are there.
+
+        Args:
+            names: The stages.
+            again: They are all begun again, also those that have finished.
+
+        Raises:
+            DocreError: If a file is missing.
+        """
+        for name in names:
+            stage = self.chain.stages[name]
+            known = None if again else self.state.stages.get(name)
+            if isinstance(stage, DistilStage):
+                documents_input(name, stage, known)
+
     def todo(self, name: str) -> list[ChainStep]:
         """Return the commands of a stage that have not finished."""
         known = self.state.stages.get(name)
@@ -140,7 +157,7 @@ class ChainRun:
         write_state(self.folder, self.state)
         self.say(f"{self._title(name)}: {step.text}")
         if self.chain.stages[name].kind == "distil":
-            (self.folder / name).mkdir(exist_ok=True)
+            self._make_room(self.folder / name)
         before, began = score_stamps(step.run), monotonic()
         status = INTERRUPTED
         try:
@@ -158,6 +175,13 @@ class ChainRun:
         write_state(self.folder, self.state)
         return status
 
+    @staticmethod
+    def _make_room(folder: Path) -> None:
+        """Make the folder of a stage, without what a killed command has left there unfinished."""
+        folder.mkdir(exist_ok=True)
+        for left in folder.glob(".*.part"):
+            left.unlink()
+
     def _finish(self, name: str, entry: StageState, step: ChainStep) -> None:
         """Remember what a stage leaves to later ones."""
         from docre.data.cache import file_hash
@@ -166,12 +190,12 @@ class ChainRun:
         try:
             output = output_of(stage, run)
             entry.output = None if output is None else file_hash(output)
+            if isinstance(stage, FitStage):
+                entry.epochs, entry.best_epoch = epochs_of(run)
         except DocreError as error:
             entry.status = entry.steps[step.name].status = "failed"
             write_state(self.folder, self.state)
             raise DocreError(f"stage {name}: {step.text} left nothing behind: {error}") from error
-        if isinstance(stage, FitStage):
-            entry.epochs, entry.best_epoch = epochs_of(run)
 
     def _title(self, name: str) -> str:
         names = list(self.chain.stages)
@@ -179,7 +203,9 @@ class ChainRun:
 
     def _advice(self, name: str, status: int) -> str:
         entry = self.state.stages[name]
-        kept = self.todo(name)[0].name != "fit" or last_checkpoint(self.folder / name).exists()
+        kept = entry.kind == "fit" and (
+            self.todo(name)[0].name != "fit" or last_checkpoint(self.folder / name).exists()
+        )
         how = "goes on from where it was" if kept else "begins again"
         ended = "was interrupted" if entry.status == "interrupted" else f"failed (status {status})"
         return (

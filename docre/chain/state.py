@@ -139,8 +139,6 @@ def inputs_of(
     Raises:
         DocreError: If something is not there.
     """
-    from docre.data.cache import file_hash
-
     inputs = own_inputs(stage, extra)
     for key, other in references(stage).items():
         known = state.stages.get(other)
@@ -148,8 +146,26 @@ def inputs_of(
             raise DocreError(f"stage {name} builds on stage {other}, which has not finished yet")
         inputs[f"{key} {other}"] = known.output
     if isinstance(stage, DistilStage):
-        inputs[f"file {stage.documents}"] = file_hash(Path(stage.documents))
+        inputs |= documents_input(name, stage, state.stages.get(name))
     return inputs
+
+
+def documents_input(name: str, stage: DistilStage, known: StageState | None) -> dict[str, str]:
+    """Return the checksum of the documents a stage scores.
+
+    A stage that has finished needs them no more: where they are gone, they are what they were.
+
+    Raises:
+        DocreError: If they are missing.
+    """
+    from docre.data.cache import file_hash
+
+    key, path = f"file {stage.documents}", Path(stage.documents)
+    if path.is_file():
+        return {key: file_hash(path)}
+    if known is not None and known.output is not None and key in known.inputs:
+        return {key: known.inputs[key]}
+    raise DocreError(f"stage {name}: documents: no such file: {path}")
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -85,22 +85,23 @@ def localized_contexts(
         seen += len(pairs.rows)
         kept.append(torch.nn.functional.pad(shared, (0, batch.num_tokens - pairs.length)))
     if not states:
-        none = entity_attention.new_zeros(0, batch.num_tokens)
+        exact = torch.promote_types(entity_attention.dtype, torch.float32)
+        none = entity_attention[:0].sum(1).to(exact)  # [0, T], in the graph of the attention
         return PairContext(token_states[0, :0], attention=AttentionMaps(none))
     where = torch.cat(index)
     return PairContext(torch.cat(states), where, AttentionMaps(torch.cat(kept), where))
 
 
 class DistinctPairs(NamedTuple):
-    """The pairs of one document, a pair and its reverse taken for one.
+    """The pairs of one document, a pair and its reverse taken for one where all pairs are there.
 
     Args:
         document: Which document.
         first: Its first entity.
         entities: Number of its entities.
         length: Number of its tokens.
-        rows: Lower entity of each, counted in the document.  # [u]
-        columns: Higher one.  # [u]
+        rows: One entity of each, counted in the document; the lower one where all are there.  # [u]
+        columns: The other one.  # [u]
         where: Place of each pair of the document among them.  # [p]
     """
 
@@ -115,6 +116,9 @@ class DistinctPairs(NamedTuple):
 
 def distinct_pairs(batch: Batch, every: bool = False) -> Iterator[DistinctPairs]:
     """Yield the distinct pairs of each document that has pairs.
+
+    Pairs of a document are listed once each, and either none is of an entity with itself, or they
+    are the whole grid: that is how their number alone tells that all are there.
 
     Args:
         batch: The batch.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -63,11 +64,17 @@ class OnlineTeacher(Teacher):
     def _name(self) -> str:
         return "the model" if self.run is None else str(self.run)
 
-    def prepare(self, relations: Sequence[str], tokenizer: str | None = None) -> None:
+    def prepare(
+        self,
+        relations: Sequence[str],
+        tokenizer: str | None = None,
+        features: Mapping[str, Any] | None = None,
+    ) -> None:
         """Load the model and check that it goes with the student.
 
         Raises:
-            DocreError: If it cannot be loaded, knows other relations or has another tokenizer.
+            DocreError: If it cannot be loaded, knows other relations, has another tokenizer or was
+                trained on documents that became tokens in another way.
         """
         ours = self.model.relations
         if ours != tuple(relations):
@@ -81,6 +88,13 @@ class OnlineTeacher(Teacher):
                 f"{self.model.tokenizer_name}, the data are cut with {tokenizer}; a teacher that "
                 "runs beside its student needs the same"
             )
+        for key, theirs in _features(self.run).items():
+            if features is not None and features.get(key, theirs) != theirs:
+                raise DocreError(
+                    f"data.features.{key}: {features[key]}, but the teacher {self._name} was "
+                    f"trained with {theirs}; a teacher that runs beside its student reads its "
+                    "batches"
+                )
 
     def targets(self, batch: Batch) -> TeacherTargets:
         """Return what the model makes of the batch.
@@ -126,13 +140,28 @@ class OnlineTeacher(Teacher):
         self._checked = True
 
 
+def _features(run: Path | None) -> dict[str, Any]:
+    """Return how the documents of a run became tokens; nothing if it is a checkpoint alone."""
+    if run is None:
+        return {}
+    folder = run if run.is_dir() else run.parent.parent
+    try:
+        known: dict[str, Any] = json.loads((folder / "run.json").read_bytes())["features"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    if known.get("truncation") == "window":
+        known.pop("max_tokens", None)  # has no say there
+    return known
+
+
 def _load(run: Path) -> DocREModel:
     from docre.model import DocREModel
 
     source = best_checkpoint(run)
     try:
-        # weights are drawn before they are loaded: what the student draws must not change with it
-        with torch.random.fork_rng(devices=[]):
+        # weights are drawn before they are loaded: what the student draws must not change with it;
+        # on the CPU, wherever the student is made
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]):
             return DocREModel.load_from_checkpoint(source, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, EOFError) as error:
         raise DocreError(f"model.teacher: {source} is no checkpoint that can be read") from error

@@ -48,6 +48,7 @@ def write_scores(
         relations=relations,
         top_k=kept,
         features={"tokenizer": opened.data.tokenizer_name, **features},
+        on_error=opened.data.corpus("predict").on_error,
     )
 
     def reading(made: HeadOutput, batch: Batch) -> _Kept:

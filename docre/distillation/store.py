@@ -42,6 +42,7 @@ class LogitHeader(msgspec.Struct, frozen=True, kw_only=True):
         relations: Names in the order of the columns, without the threshold.
         top_k: How many logits of a pair there are, the threshold first; ``None`` for all.
         features: What decides tokens and pairs: the tokenizer and the settings of features.
+        on_error: What was done with documents that are wrong; ``None`` if it is not known.
         docre: Version that wrote the file.
         format: Version of the layout.
     """
@@ -51,6 +52,7 @@ class LogitHeader(msgspec.Struct, frozen=True, kw_only=True):
     relations: tuple[str, ...]
     top_k: int | None = None
     features: dict[str, Any] = {}
+    on_error: str | None = None
     docre: str = __version__
     format: int = FORMAT
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import torch
 from torch import Tensor
 
 from docre.batch import Batch
+from docre.data.cache import file_hash
 from docre.distillation.selection import places, row_major
 from docre.distillation.store import LogitFile
 from docre.distillation.teacher import Teacher
 from docre.errors import DocreError
 from docre.outputs import TeacherTargets
+
+_log = logging.getLogger(__name__)
 
 
 class StoredScores(Teacher):
@@ -34,8 +38,16 @@ class StoredScores(Teacher):
         """The file, opened when it is first asked for."""
         return LogitFile(self.path)
 
-    def prepare(self, relations: Sequence[str], tokenizer: str | None = None) -> None:
+    def prepare(
+        self,
+        relations: Sequence[str],
+        tokenizer: str | None = None,
+        features: Mapping[str, Any] | None = None,
+    ) -> None:
         """Open the file and check its relations; the tokenizer may be another.
+
+        Documents are found by their ids. Where the file they were read from, or what was done with
+        wrong ones, is known to be another, that is said in the log.
 
         Raises:
             DocreError: If it cannot be read, or its columns are those of other relations.
@@ -46,6 +58,7 @@ class StoredScores(Teacher):
                 f"model.teacher: {self.path} has logits of {len(theirs)} relations, the data have "
                 f"{len(relations)}, or they are in another order"
             )
+        self._compare_documents(features or {})
 
     def targets(self, batch: Batch) -> TeacherTargets:
         """Return the logits of the batch in single precision, in its order of pairs.
@@ -82,6 +95,27 @@ class StoredScores(Teacher):
             "source": header.source,
             "top_k": header.top_k,
         }
+
+    def _compare_documents(self, features: Mapping[str, Any]) -> None:
+        header = self.file.header
+        documents, on_error = features.get("documents"), features.get("on_error")
+        ours = header.source if documents is None else file_hash(Path(documents))
+        if ours != header.source:
+            _log.warning(
+                "model.teacher: %s has the logits of another file (checksum %s) than %s (%s)",
+                self.path,
+                header.source,
+                documents,
+                ours,
+            )
+        # what was read with fail has nothing wrong in it, and is the same in all other ways
+        if len({on_error, header.on_error} - {None, "fail"}) == 2:
+            _log.warning(
+                "model.teacher: %s was made with on_error %s, the data are read with %s",
+                self.path,
+                header.on_error,
+                on_error,
+            )
 
     def _gather(
         self, batch: Batch, values: np.ndarray[Any, Any], columns: np.ndarray[Any, Any] | None

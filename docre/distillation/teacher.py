@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from docre.batch import Batch
@@ -14,12 +14,20 @@ class Teacher(ABC):
     """Says what another model makes of the pairs of a batch."""
 
     @abstractmethod
-    def prepare(self, relations: Sequence[str], tokenizer: str | None = None) -> None:
+    def prepare(
+        self,
+        relations: Sequence[str],
+        tokenizer: str | None = None,
+        features: Mapping[str, Any] | None = None,
+    ) -> None:
         """Check, before training, that teacher and student belong together.
 
         Args:
             relations: Names in the order of the student's columns, without the threshold.
             tokenizer: Name of the tokenizer that the batches are made with, if it is known.
+            features: How the batches were made, if it is known: the settings of
+                :class:`docre.data.features.FeatureSettings`, and where the documents are from,
+                ``documents`` (the file of the training) and ``on_error`` (how it was read).
         """
 
     @abstractmethod

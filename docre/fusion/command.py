@@ -61,6 +61,8 @@ def fuse_run(
         raise DocreError("--documents is read in place of --split: give one of them")
     if output is not None and documents is not None and output.resolve() == documents.resolve():
         raise DocreError(f"{output} is the file to read; name another file to write")
+    if documents is not None and not documents.is_file():  # dev may be read for an hour before it
+        raise DocreError(f"--documents: no such file: {documents}")
     console = console or Console()
     opened = open_run(run)
     facts = opened.data.facts()

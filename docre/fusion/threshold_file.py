@@ -39,6 +39,7 @@ def settings_of(opened: OpenedRun, top_k: int, reach: float) -> Settings:
         "top_k": top_k,
         "reach": reach if math.isfinite(reach) else None,
         "evidence_share": opened.model.evidence_share,
+        "decoder": type(opened.model.decoder).__name__,
     }
 
 

@@ -47,7 +47,8 @@ def read_twice(opened: OpenedRun, split: Split, top_k: int, reach: float) -> Two
     """Read a split whole, then its pseudo documents, and fuse what was read.
 
     Args:
-        opened: The run; its decoder says what is predicted without fusion.
+        opened: The run; its decoder says what is predicted without fusion, and what margins are
+            counted from.
         split: What to read.
         top_k: Columns of a pair that are looked at.
         reach: See :func:`docre.fusion.pseudo_documents.evidence_sets`.
@@ -60,7 +61,7 @@ def read_twice(opened: OpenedRun, split: Split, top_k: int, reach: float) -> Two
         raise DocreError(
             "data.features.alignment: the published alignment has no sentences to read again"
         )
-    decoder = CandidateDecoder(top_k)
+    decoder = CandidateDecoder(top_k, model.decoder)
 
     def whole(output: HeadOutput, batch: Batch) -> tuple[list[PredictedTriple], ...]:
         _require_attention(output, model)

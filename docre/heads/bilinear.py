@@ -144,6 +144,7 @@ class GroupedBilinear(Classifier):
         width: int,
         num_relations: int,
         in_features: int | None = None,
+        *,
         block_size: int = 64,
         learned_threshold: bool = True,
         pair_budget: int | None = None,

@@ -40,6 +40,7 @@ class RefinedClassifier(Classifier):
         width: int,
         num_relations: int,
         in_features: int | None = None,
+        *,
         features: int | None = None,
         block_size: int = 64,
         refinements: Sequence[RefinementFactory] = (),

@@ -46,6 +46,8 @@ class LossPart:
     def __post_init__(self) -> None:
         if self.reduction not in ("mean", "sum"):
             raise ValueError(f"reduction is 'mean' or 'sum', not {self.reduction!r}")
+        if self.count is not None and self.reduction == "sum":
+            raise ValueError("count divides a mean, and the reduction is 'sum'")
 
 
 @dataclass(frozen=True, eq=False)

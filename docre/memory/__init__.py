@@ -5,6 +5,33 @@ from docre.memory.pair_transformer import PairTransformer
 from docre.memory.perceptron import TokenMLP, TokenScorer
 from docre.memory.processors import MixerProcessor, MLPProcessor, TransformerProcessor
 from docre.memory.prototypes import Prototypes, collapse, read_tokens, read_weights
+from docre.memory.similarity import (
+    BilinearSimilarity,
+    CosineSimilarity,
+    DotProductSimilarity,
+    Similarity,
+    SimilarityClassifier,
+    SimilarityFactory,
+    SimilarityMemory,
+)
+from docre.memory.similarity_reader import (
+    ReadingLevel,
+    ReadSwitch,
+    SimilarityReader,
+    read_warmup_steps,
+    switch_reads,
+)
+from docre.memory.similarity_reads import (
+    DocumentInputs,
+    FlatInputs,
+    InverseRead,
+    MemoryRead,
+    NormalRead,
+    PaddedInputs,
+    inverse_gate,
+    merge_reads,
+    normal_weights,
+)
 from docre.memory.summarizers import (
     LearnedQueries,
     MeanGroups,
@@ -31,17 +58,33 @@ from docre.memory.writers import (
 
 __all__ = [
     "AddEraseWriter",
+    "BilinearSimilarity",
+    "CosineSimilarity",
+    "DocumentInputs",
+    "DotProductSimilarity",
+    "FlatInputs",
+    "InverseRead",
     "LearnedQueries",
     "MLPProcessor",
     "MeanGroups",
     "MemoryFactory",
+    "MemoryRead",
     "MemoryReader",
     "MemoryWriter",
     "MixerProcessor",
+    "NormalRead",
+    "PaddedInputs",
     "PairTransformer",
     "PositionedSummarizer",
     "Prototypes",
+    "ReadSwitch",
     "ReadWriteUnit",
+    "ReadingLevel",
+    "Similarity",
+    "SimilarityClassifier",
+    "SimilarityFactory",
+    "SimilarityMemory",
+    "SimilarityReader",
     "SummarizeFirstUnit",
     "Summarizer",
     "SummaryWriter",
@@ -56,7 +99,12 @@ __all__ = [
     "add_erase",
     "add_erase_published",
     "collapse",
+    "inverse_gate",
+    "merge_reads",
+    "normal_weights",
     "read_tokens",
+    "read_warmup_steps",
     "read_weights",
+    "switch_reads",
     "weighted_tokens",
 ]

@@ -54,21 +54,22 @@ class AxialTransformer(Refinement):
     def forward(self, features: Tensor, scene: Scene, blank: Tensor | None = None) -> Tensor:
         """Return refined features; see the base class."""
         grids = grids_of(scene.batch)
-        if not grids.cells:
-            return features
         if self.padding == "none":
             return features + self._through(features, grids)
-        if max(grids.sizes) > PUBLISHED_SIZE:
+        most = max(grids.sizes, default=0)
+        if most > PUBLISHED_SIZE:
+            document = scene.batch.document_ids[grids.sizes.index(most)]
             raise ValueError(
-                f"padding 'published' has room for {PUBLISHED_SIZE} entities, a document has "
-                f"{max(grids.sizes)}"
+                f"padding 'published' has room for {PUBLISHED_SIZE} entities, document "
+                f"{document!r} has {most}"
             )
         padded = Grids([PUBLISHED_SIZE if size else 0 for size in grids.sizes])
         cell = grids.coordinates(features.device)
         first = padded.offsets(features.device)[cell.document]
         place = first + cell.row * PUBLISHED_SIZE + cell.column  # [C]
+        # as published: nothing in training, the features of an empty cell in evaluation
         empty = None if self.training else blank
-        cells = features.new_zeros(padded.cells, self.width) if empty is None else empty
+        cells = features.new_zeros(self.width) if empty is None else empty.to(features.dtype)
         cells = cells.expand(padded.cells, -1).index_copy(0, place, features)
         return features + self._through(cells, padded)[place]
 

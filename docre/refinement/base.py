@@ -37,7 +37,8 @@ class Refinement(nn.Module, ABC):
         Args:
             features: Of each pair.  # [P, F]
             scene: Tokens, contexts and the batch.
-            blank: Features of an empty cell, if they are needed.  # [F]
+            blank: What the projection makes of an empty cell, whichever refinements come before,
+                if it is needed.  # [F]
 
         Returns:
             # [P, F]

@@ -85,5 +85,7 @@ def along_axes(projected: Tensor, shapes: Shapes) -> Tensor:
     Returns:
         For rows, then for columns.  # [C, 2, H, d]
     """
+    if sum(rows * columns for rows, columns in shapes) != len(projected):
+        raise ValueError(f"{len(projected)} cells are not those of grids of {list(shapes)}")
     found: Tensor = _AlongAxes.apply(projected, shapes)  # type: ignore[no-untyped-call]
     return found

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from docre.scoring.bootstrap import Difference, bootstrap, paired_bootstrap
 from docre.scoring.conventions import OFFICIAL, Convention
+from docre.scoring.coreference import CoreferenceScores, score_coreference
 from docre.scoring.counts import Counts
 from docre.scoring.facts import Facts
 from docre.scoring.gold import Gold, UnlabelledError
 from docre.scoring.groups import RelationGroupRates
+from docre.scoring.joint import JointScores, score_joint
 from docre.scoring.pairs import epsilon_f1, pair_rates
 from docre.scoring.predictions import Prediction, predictions_of
 from docre.scoring.rates import Rates
@@ -22,10 +24,12 @@ __all__ = [
     "DOCRED_FREQUENT",
     "OFFICIAL",
     "Convention",
+    "CoreferenceScores",
     "Counts",
     "Difference",
     "Facts",
     "Gold",
+    "JointScores",
     "Prediction",
     "Rates",
     "RelationGroup",
@@ -39,4 +43,6 @@ __all__ = [
     "paired_bootstrap",
     "predictions_of",
     "score",
+    "score_coreference",
+    "score_joint",
 ]

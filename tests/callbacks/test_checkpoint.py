@@ -1,11 +1,23 @@
 """Best epoch and last epoch."""
 
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import pytest
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 
 from docre.callbacks import RunCheckpoint
+from docre.callbacks.checkpoint import WholeCheckpoints
+from docre.errors import DocreError
 from tests.callbacks.test_stop_early import Scores
 from tests.test_model import trainer
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def epochs_of(folder):
@@ -39,3 +51,59 @@ def test_without_a_score_the_best_is_the_last(tmp_path):
 def test_the_last_can_be_left_out(tmp_path):
     fit(tmp_path, [0.3, 0.2], keep_last=False)
     assert epochs_of(tmp_path) == {"best": 0}
+
+
+KILLED = """
+import os, signal, sys, torch
+from docre.callbacks.checkpoint import WholeCheckpoints
+
+def cut_short(checkpoint, file):
+    file.write(b"half of it")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+torch.save = cut_short
+WholeCheckpoints().save_checkpoint({"epoch": 2}, sys.argv[1])
+"""
+
+
+def test_a_kill_leaves_the_checkpoint_before(tmp_path):
+    path = tmp_path / "last.ckpt"
+    other = tmp_path / ".best.ckpt.1.part"
+    other.touch()
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    left = set(tmp_path.iterdir()) - {path, other}
+    assert [file.read_bytes() for file in left] == [b"half of it"]
+    WholeCheckpoints().save_checkpoint({"epoch": 3}, path)
+    assert torch.load(path, weights_only=True) == {"epoch": 3}
+    assert set(tmp_path.iterdir()) == {path, other}  # what is left of others is not its own
+
+
+def test_no_other_disk_is_written_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    with pytest.raises(FileNotFoundError):  # as Lightning does
+        TorchCheckpointIO().save_checkpoint({"epoch": 1}, tmp_path / "theirs.ckpt")
+    path = tmp_path / "new" / "ours [1].ckpt"
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+    assert WholeCheckpoints().load_checkpoint(path) == {"epoch": 1}
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
+def test_a_damaged_checkpoint_is_named(tmp_path, share):
+    path = tmp_path / "last.ckpt"
+    WholeCheckpoints().save_checkpoint({"weights": torch.arange(5000.0)}, path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(DocreError, match=r"last\.ckpt is no checkpoint that can be read"):
+        WholeCheckpoints().load_checkpoint(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        WholeCheckpoints().load_checkpoint(path)
+
+
+def test_what_is_no_place_on_a_disk_is_left_to_lightning():
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, "memory://folder/last.ckpt")
+    assert WholeCheckpoints().load_checkpoint("memory://folder/last.ckpt") == {"epoch": 1}

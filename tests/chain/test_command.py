@@ -185,3 +185,24 @@ def test_packaged_chains(name, capsys):
         for config in stage.configs if isinstance(stage, FitStage) else []:
             assert find_config(config) == config_folder() / config
     assert chain(capsys, name, "--dry_run", "true")[0] == 0
+
+
+def test_missing_documents_are_said_before_anything_runs(docre, capsys):
+    Path("d.json").unlink()
+    code, _, err = chain(capsys, "toy.yaml")
+    assert code == 1
+    assert "docre: error: stage scores: documents: no such file: d.json" in err
+    assert not docre.calls
+    assert chain(capsys, "toy.yaml", "--dry_run")[0] == 0
+    assert chain(capsys, "toy.yaml", "--only", "first")[0] == 0  # which does not read them
+    Path("d.json").write_text("[]")
+    assert chain(capsys, "toy.yaml")[0] == 0
+    Path("d.json").unlink()
+    assert chain(capsys, "toy.yaml")[0] == 0
+    assert chain(capsys, "toy.yaml", "--from", "second")[0] == 0
+    count = len(docre.calls)
+    code, _, err = chain(capsys, "toy.yaml", "--from", "scores")
+    assert code == 1
+    assert "no such file: d.json" in err
+    assert len(docre.calls) == count
+    assert Path("runs/toy/scores/scores.arrow").exists()  # nothing was put aside for it

@@ -84,6 +84,8 @@ def test_what_stops_goes_on_at_the_same_command(at, how):
     said = "failed (status 3)" if how == 3 else "was interrupted"
     assert advice.startswith(f"stage {stage} {said}. The same command without")
     assert f"--from {stage}" in advice
+    again = "begins again" if command in ("distil", "fuse") else "goes on from where it was"
+    assert f"is skipped and {stage} {again}" in advice
     state = read_state(Path("runs/toy")).stages
     assert state[stage].status == ("failed" if how == 3 else "interrupted")
     again = FakeDocre()
@@ -218,6 +220,43 @@ def test_a_command_that_leaves_nothing_behind_has_failed():
         go(lambda_docre := Nothing())
     assert lambda_docre.names == [("fit", "first")]
     assert read_state(Path("runs/toy")).stages["first"].status == "failed"
+
+
+def test_a_damaged_checkpoint_has_failed():
+    class Damaged(FakeDocre):
+        def fit(self, run, whole):
+            super().fit(run, whole)
+            last = run / "checkpoints" / "last.ckpt"
+            last.write_bytes(last.read_bytes()[:100])
+
+    with pytest.raises(
+        DocreError, match=r"stage first: .*first/checkpoints/last\.ckpt is no check"
+    ):
+        go(Damaged())
+    assert read_state(Path("runs/toy")).stages["first"].status == "failed"
+
+
+def test_documents_may_go_when_their_scores_are_there():
+    go()
+    Path("d.json").unlink()
+    assert go() == ([], 0, "")
+    with pytest.raises(DocreError, match=r"stage scores: documents: no such file: e\.json"):
+        go(text=TEXT.replace("d.json", "e.json"))
+    run, _ = made(TEXT, FakeDocre())
+    run.check_documents(ALL)
+    with pytest.raises(DocreError, match=r"stage scores: documents: no such file: d\.json"):
+        run.check_documents(ALL, again=True)
+
+
+def test_what_a_killed_distillation_left_is_cleared_away():
+    go(FakeDocre({3: 137}))
+    left = Path("runs/toy/scores/.scores.arrow.17.part")
+    left.write_text("half")
+    mine = Path("runs/toy/scores/notes.part")
+    mine.touch()
+    assert go()[0] == EVERYTHING[2:]
+    assert not left.exists()
+    assert mine.exists()
 
 
 class Nothing(FakeDocre):

@@ -62,6 +62,7 @@ def test_what_is_in_the_file(trained, documents, expected, tmp_path, capsys, opt
     assert file.header.source == file_hash(documents)
     assert file.header.relations == tuple(json.loads((trained / "relations.json").read_text()))
     assert file.header.top_k == (None if kept == 22 else kept)
+    assert file.header.on_error == "fail"
     assert file.header.features == {"tokenizer": known["tokenizer"], **known["features"]}
     for name, logits in expected.items():
         values, columns = file.rows(name)
@@ -179,3 +180,12 @@ def test_unlabelled_documents_without_pairs(trained, documents, tmp_path):
     count = len(second.entities)
     sizes = {name: file.num_pairs(name) for name in file}
     assert sizes == {"lonely": 0, second.id: count * (count - 1), "nobody": 0}
+
+
+def test_how_documents_were_read_is_in_the_file(trained, documents, tmp_path):
+    first, *_ = read_documents(documents)
+    mine = tmp_path / "mine.jsonl"
+    write_documents(mine, [first, first])
+    distil(trained, mine, tmp_path / "x.arrow", on_error="fix")
+    file = LogitFile(tmp_path / "x.arrow")
+    assert (file.header.on_error, len(file)) == ("fix", 2)

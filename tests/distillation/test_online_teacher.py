@@ -1,5 +1,6 @@
 """A trained model beside the student."""
 
+import json
 from contextlib import chdir
 from dataclasses import replace
 
@@ -115,6 +116,73 @@ def test_it_has_to_go_with_the_student(trained, model, batch):
     more[0, 1] = 900
     with pytest.raises(DocreError, match="knows 900 tokens, the batch has others"):
         teacher.targets(replace(batch, input_ids=more))
+
+
+FEATURES = {
+    "markers": "entity",
+    "source": "words",
+    "alignment": "corrected",
+    "max_tokens": None,
+    "truncation": "window",
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("markers", "typed"),
+        ("source", "text"),
+        ("alignment", "published"),
+        ("truncation", "cut"),
+    ],
+)
+def test_documents_have_to_become_the_same_tokens(trained, model, key, value):
+    for run in (trained, trained / "checkpoints" / "best.ckpt"):
+        teacher = OnlineTeacher(str(run))
+        known = model.relations, model.tokenizer_name
+        teacher.prepare(*known, FEATURES)
+        # has no say where documents are never cut; neither has what is no setting of features
+        teacher.prepare(*known, FEATURES | {"max_tokens": 512, "documents": "x", "on_error": "fix"})
+        said = (
+            rf"data\.features\.{key}: {value}, but the teacher .* was trained with {FEATURES[key]}"
+        )
+        with pytest.raises(DocreError, match=said):
+            teacher.prepare(*known, FEATURES | {key: value})
+
+
+def test_a_longest_document_is_compared_where_it_counts(trained, model, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    kept = tmp_path / "checkpoints" / "best.ckpt"
+    kept.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes())
+    cut = FEATURES | {"max_tokens": 512, "truncation": "cut"}
+    teacher = OnlineTeacher(str(tmp_path))
+    teacher.prepare(model.relations, features=cut)  # nobody knows how it was trained
+    (tmp_path / "run.json").write_text(json.dumps({"features": cut}))
+    teacher.prepare(model.relations, features=cut)
+    with pytest.raises(DocreError, match=r"data\.features\.max_tokens: 256, .* with 512"):
+        teacher.prepare(model.relations, features=cut | {"max_tokens": 256})
+
+
+def test_it_is_made_on_the_cpu_and_draws_nothing(trained, model):
+    """Wherever the student is made: on a GPU its numbers would be drawn there."""
+    teacher = OnlineTeacher(str(trained))
+    before = torch.get_rng_state()
+    with torch.device("meta"):
+        teacher.prepare(model.relations)
+    assert torch.equal(torch.get_rng_state(), before)
+    found = teacher.model.state_dict()
+    assert {value.device.type for value in found.values()} == {"cpu"}
+    for name, value in model.state_dict().items():
+        assert torch.equal(found[name], value)
+
+
+@pytest.mark.gpu
+def test_the_random_numbers_of_a_gpu_stay(trained, model):
+    torch.cuda.manual_seed(3)
+    before = torch.cuda.get_rng_state()
+    with torch.device("cuda"):
+        OnlineTeacher(str(trained)).prepare(model.relations)
+    assert torch.equal(torch.cuda.get_rng_state(), before)
 
 
 def test_runs_that_cannot_teach(tmp_path, trained):

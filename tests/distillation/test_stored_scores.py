@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from docre.data.cache import file_hash
 from docre.distillation import StoredScores, Teacher
 from docre.distillation.store import LogitHeader, write_logits
 from docre.errors import DocreError
@@ -92,6 +93,40 @@ def test_other_relations(tmp_path, relations):
     with pytest.raises(DocreError, match=rf"of 6 relations, the data have {len(relations)}, or"):
         teacher.prepare(relations)
     teacher.prepare(list(RELATIONS), "any tokenizer")
+
+
+def test_another_file_is_said(tmp_path, caplog):
+    documents = tmp_path / "train.json"
+    documents.write_text("[]")
+    source = file_hash(documents)
+    teacher = StoredScores(write_backwards(tmp_path / "x.arrow", dense_of(), source=source))
+    teacher.prepare(RELATIONS, features={"markers": "typed", "documents": str(documents)})
+    teacher.prepare(RELATIONS, features={"markers": "typed"})
+    assert caplog.messages == []
+    documents.write_text("[1]")
+    teacher.prepare(RELATIONS, features={"documents": str(documents)})
+    (said,) = caplog.messages
+    for part in (tmp_path / "x.arrow", source, documents, file_hash(documents)):
+        assert str(part) in said
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "said"),
+    [
+        ("fix", "skip", True),
+        ("skip", "fix", True),
+        ("fix", "fix", False),
+        ("fail", "fix", False),  # nothing was wrong
+        ("skip", "fail", False),
+        (None, "fix", False),  # of an earlier version
+        ("fix", None, False),
+    ],
+)
+def test_documents_that_were_read_otherwise(tmp_path, caplog, theirs, ours, said):
+    teacher = StoredScores(write_backwards(tmp_path / "x.arrow", dense_of(), on_error=theirs))
+    teacher.prepare(RELATIONS, features={"on_error": ours})
+    told = f"x.arrow was made with on_error {theirs}, the data are read with {ours}"
+    assert [message.endswith(told) for message in caplog.messages] == [True] * said
 
 
 def test_other_documents(tmp_path):

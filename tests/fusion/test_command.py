@@ -15,6 +15,8 @@ from docre.data.collate import Collate
 from docre.data.columns import to_record_batch
 from docre.data.feature_table import FeatureTable
 from docre.data.formats.official import read_predictions
+from docre.decoding import ZeroDecoder
+from docre.errors import DocreError
 from docre.fusion.candidates import CandidateDecoder
 from docre.fusion.command import TOP_K, fuse_run
 from docre.fusion.fuse import fuse, keep
@@ -70,7 +72,7 @@ def fused(*options, **named):
     return console.export_text()
 
 
-def slow(run, opened, documents, threshold, reach):
+def slow(run, opened, documents, threshold, reach, decoder=None):
     """The same, one document at a time."""
     model = DocREModel.load_from_checkpoint(run / "checkpoints" / "best.ckpt").eval()
     featurizer = opened.data.featurizer
@@ -80,7 +82,7 @@ def slow(run, opened, documents, threshold, reach):
         batch = Collate()(table[[0]])
         with torch.no_grad():
             output = model(batch)
-        return triples_of(output, batch, model.relations, CandidateDecoder(TOP_K), 0.2)
+        return triples_of(output, batch, model.relations, CandidateDecoder(TOP_K, decoder), 0.2)
 
     full, second, count = [], [], 0
     for document in documents:
@@ -112,6 +114,26 @@ def test_fusion_is_a_loop_over_documents(trained, opened, files, tmp_path, reach
     assert not (trained / "fusion.json").exists()  # nothing was tuned
 
 
+def test_a_run_that_counts_from_0(trained, opened, files, tmp_path, monkeypatch):
+    """Column 0 is an ordinary class there: what it says must not move a margin."""
+    fused(trained)
+    monkeypatch.setattr(opened.model, "decoder", ZeroDecoder())
+    assert "was made with another decoder: tuning" in fused(trained)
+    output = tmp_path / "out.json"
+    fused(trained, output=output, threshold=-10.2, reach=0.0)
+    kept, _ = slow(
+        trained, opened, read_documents(files["test"]), -10.2, 0.0, decoder=ZeroDecoder()
+    )
+    found = {p[:4]: p.score for p in read_predictions(output)}
+    want = {one[:4]: one.margin for one in kept}
+    assert found
+    assert found == pytest.approx(want, abs=1e-4)
+    sums = [one.score for one in kept if one.margin > 0]
+    assert sums  # a margin of one reading is the logit itself
+    usual, _ = slow(trained, opened, read_documents(files["test"]), -10.2, 0.0)
+    assert {one[:4]: one.margin for one in usual} != want
+
+
 def test_a_threshold_is_tuned_once(trained):
     said = fused(trained)
     assert "there is no" in said
@@ -125,6 +147,7 @@ def test_a_threshold_is_tuned_once(trained):
         "top_k",
         "reach",
         "evidence_share",
+        "decoder",
     }
     assert (known["top_k"], known["reach"], known["evidence_share"]) == (4, 10.0, 0.2)
     first = (trained / "fused_test.jsonl").read_bytes()
@@ -234,6 +257,12 @@ def test_errors(trained, capsys, options, message):
     assert code == 1
     assert message in said
     assert "Traceback" not in said
+
+
+def test_a_misspelt_file_is_said_before_dev_is_read(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("docre.opened_run.open_run", None)
+    with pytest.raises(DocreError, match="--documents: no such file: "):
+        fused(trained, documents=tmp_path / "typo.json")
 
 
 def test_the_shell_takes_an_infinite_reach(trained, tmp_path, capsys):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from docre.decoding import ThresholdDecoder, ZeroDecoder
 from docre.errors import DocreError
 from docre.fusion.threshold_file import settings_of, store_threshold, stored_threshold
 
@@ -18,7 +19,7 @@ def opened(tmp_path):
     return SimpleNamespace(
         checkpoint=checkpoint,
         data=SimpleNamespace(files={"dev": dev}, reading=SimpleNamespace(limit=None)),
-        model=SimpleNamespace(evidence_share=0.2),
+        model=SimpleNamespace(evidence_share=0.2, decoder=ThresholdDecoder()),
     )
 
 
@@ -35,8 +36,9 @@ def test_it_holds_as_long_as_all_is_the_same(opened, tmp_path):
     opened.data.files["dev"].write_bytes(b"other documents")
     opened.data.reading.limit = 3
     opened.model.evidence_share = 0.3
+    opened.model.decoder = ZeroDecoder()
     changed = settings_of(opened, 2, 10.0)
-    names = "checkpoint_xxh3_128, dev_xxh3_128, dev_limit, top_k, reach, evidence_share"
+    names = "checkpoint_xxh3_128, dev_xxh3_128, dev_limit, top_k, reach, evidence_share, decoder"
     assert stored_threshold(path, changed) == (None, f"{path} was made with another {names}")
     for name, value in changed.items():
         one = settings | {name: value}

@@ -70,3 +70,10 @@ def test_a_loss_of_ones_own_needs_a_forward_and_nothing_else():
     assert loss(HeadOutput(torch.ones(2, 4)), Targets(torch.ones(2, 4))).total() == -1
     with pytest.raises(TypeError, match="abstract"):
         Loss()
+
+
+def test_a_count_divides_a_mean_only():
+    values, count = torch.ones(4), torch.tensor(2)
+    assert float(LossParts({"a": LossPart(values, count=count)}).total()) == 2
+    with pytest.raises(ValueError, match="count divides a mean"):
+        LossPart(values, "sum", count=count)

@@ -100,10 +100,29 @@ def test_documents_are_on_their_own():
     torch.testing.assert_close(axial(features, both)[:16], axial(features[:16], first))
 
 
-def test_no_pairs_at_all():
-    axial = AxialTransformer(WIDTH, 1, attention_heads=HEADS).double()
+@pytest.mark.parametrize("padding", ["none", "published"])
+def test_no_pairs_at_all(padding):
+    """Every parameter has a gradient all the same: plain DDP stops otherwise."""
+    axial = AxialTransformer(WIDTH, 1, attention_heads=HEADS, padding=padding).double()
     scene = scene_of(batch(1, 0))
-    assert axial(features_of(scene), scene).shape == (0, WIDTH)
+    refined = axial(features_of(scene), scene)
+    assert refined.shape == (0, WIDTH)
+    refined.sum().backward()
+    assert [name for name, p in axial.named_parameters() if p.grad is None] == []
+
+
+def test_an_empty_cell_has_the_type_of_the_others():
+    """Where automatic precision does not mend it, as with index_copy on a GPU."""
+    axial = AxialTransformer(WIDTH, 1, layers=0, attention_heads=HEADS, padding="published").eval()
+    scene = scene_of(batch(3))
+    features = features_of(scene).bfloat16()
+    assert axial(features, scene, torch.zeros(WIDTH)).dtype == torch.bfloat16
+
+
+def test_cells_of_another_batch_are_refused():
+    axial = AxialTransformer(WIDTH, 1, attention_heads=HEADS).double()
+    with pytest.raises(ValueError, match="16 cells are not those of grids"):
+        axial(features_of(scene_of(batch(4))), scene_of(batch(3)))
 
 
 def head_of(**options):
@@ -133,7 +152,7 @@ def test_typed_pairs_get_what_all_pairs_get():
 
 def test_published_padding_has_room_for_42():
     assert head_of(padding="published")(encoded_of(batch(42)), batch(42)).logits.shape[0] == 42 * 41
-    with pytest.raises(ValueError, match="42 entities, a document has 43"):
+    with pytest.raises(ValueError, match="42 entities, document 'document 0' has 43"):
         head_of(padding="published")(encoded_of(batch(43)), batch(43))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
 import lightning
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -337,6 +338,14 @@ class DocREDataModule(lightning.LightningDataModule):
                 f"checkpoint {missing[:5]}, only in the data {new[:5]}, "
                 f"in another order: {sorted(theirs) == sorted(ours)}"
             )
+
+    def describe_training(self) -> dict[str, Any]:
+        """Return how training documents are read, for a teacher to compare with its own way."""
+        return {
+            **msgspec.to_builtins(self.features),
+            "documents": str(self.files["train"]),
+            "on_error": self.corpus("train").on_error,
+        }
 
     def provenance(self) -> dict[str, Any]:
         """Return what a score has to say about its data: files, checksums and counts."""

@@ -1,0 +1,187 @@
+"""Everything the page says, as plain JSON values; what is many is written as short lists.
+
+An entity is ``[type, verdict, name, id, [[sentence, start, end], ...]]``, a triple ``[head, number
+of the relation, tail, verdict, score, margin, evidence, gold evidence, distance]``. Words carry the
+blank before them, so that raw text comes out as it was written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from docre import __version__
+from docre.data.relations import RelationSet
+from docre.documents import Document
+from docre.report.judging import JudgedDocument, JudgedTriple, judge, verdict_counts
+from docre.report.reading import PredictedRelations
+from docre.scoring import Gold, Prediction, Rates, score
+
+
+def page_content(
+    documents: Sequence[Document] | None,
+    predicted: PredictedRelations,
+    has_gold: bool,
+    files: Sequence[Mapping[str, str]] = (),
+    descriptions: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what the page says.
+
+    Args:
+        documents: Texts, entities and perhaps labels; those of the predictions if left out.
+        predicted: The predictions.
+        has_gold: Whether the labels of the documents are there to be compared with.
+        files: Role, name and checksum of each file the page is made from.
+        descriptions: Names of relations for people.
+    """
+    base = list(predicted.documents.values()) if documents is None else documents
+    judged = [
+        judge(one, predicted.relations.get(one.id, ()), predicted.documents.get(one.id), has_gold)
+        for one in base
+    ]
+    known = {one.id for one in base}
+    strangers = {name: r for name, r in predicted.relations.items() if name not in known and r}
+    extra = [Prediction(n, r.head, r.tail, r.relation) for n, rs in strangers.items() for r in rs]
+    relations = _relations(judged, extra, {**predicted.descriptions, **(descriptions or {})})
+    numbers = {one["name"]: number for number, one in enumerate(relations)}
+    counted = [one for one in judged if one.judged]
+    return {
+        "docre": __version__,
+        "files": list(files),
+        "scores": _scores(counted, base, extra) if counted else None,
+        "entities": _entity_counts(counted) if predicted.documents else None,
+        "notes": list(_notes(judged, strangers, has_gold)),
+        "relations": relations,
+        "documents": [_document(one, numbers) for one in judged],
+    }
+
+
+def _scores(
+    counted: Sequence[JudgedDocument], base: Iterable[Document], extra: Sequence[Prediction]
+) -> dict[str, Any]:
+    """Return the micro scores of all documents with labels, as ``docre score`` has them."""
+    predictions = [
+        Prediction(one.document.id, *(r.head, r.tail, r.relation))
+        for one in counted
+        for triple in one.triples
+        if triple.verdict != "missed"
+        for r in (triple.relation,)
+    ]
+    return score([*predictions, *extra], Gold.compile(base)).overall.to_dict()
+
+
+def _entity_counts(counted: Iterable[JudgedDocument]) -> dict[str, Any] | None:
+    """Return the scores of the entities, if any was predicted otherwise than the gold has it."""
+    counts = verdict_counts(verdict for one in counted for verdict in one.entities)
+    rates = Rates(**counts)
+    return None if rates.gold == rates.predicted == rates.correct else rates.to_dict()
+
+
+def _relations(
+    judged: Iterable[JudgedDocument], extra: Iterable[Prediction], descriptions: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return each relation with its counts, the most frequent in the gold first."""
+    triples = [triple for one in judged for triple in one.triples]
+    verdicts = Counter((t.relation.relation, t.verdict) for t in triples)
+    verdicts.update((p.relation, "false") for p in {p[:4]: p for p in extra}.values())
+    names = {name for name, _ in verdicts}
+    known = dict(descriptions)
+    docred = RelationSet.docred()
+    if all(name in docred for name in names):
+        known = {**docred.descriptions, **known}
+    rows = [
+        {
+            "name": name,
+            "description": known.get(name, ""),
+            **{verdict: verdicts[name, verdict] for verdict in ("true", "false", "missed")},
+            "unjudged": verdicts[name, "unjudged"],
+        }
+        for name in names
+    ]
+    return sorted(rows, key=lambda row: (-row["true"] - row["missed"], row["name"]))
+
+
+def _notes(
+    judged: Sequence[JudgedDocument], strangers: Mapping[str, Sequence[Any]], has_gold: bool
+) -> Iterator[str]:
+    """Yield what a reader of the scores has to know."""
+    unlabelled = sum(not one.judged for one in judged)
+    if not has_gold:
+        yield "No labels were given: predictions are shown and not judged."
+    elif unlabelled:
+        yield f"{unlabelled:,} documents without labels are shown and not judged."
+    if any("false" in one.entities or "missed" in one.entities for one in judged):
+        yield (
+            "Entities are predicted, too. One is true if the gold has an entity with the same "
+            "mentions and the same type; a relation needs both of its entities to be true."
+        )
+    repeated = sum(one.repeated for one in judged)
+    if repeated:
+        yield f"{repeated:,} repeated predictions are left out; the first one counts."
+    if strangers:
+        count = sum(map(len, strangers.values()))
+        named = ", ".join(list(strangers)[:5]) + (", ..." if len(strangers) > 5 else "")
+        verdict = "; they count as wrong" if has_gold else ""
+        yield (
+            f"{count:,} predictions are for documents that are not here and are not "
+            f"shown{verdict}: {named}."
+        )
+    outside = sum(
+        not (0 <= index < len(one.document.entities))
+        for one in judged
+        for triple in one.triples
+        for index in (triple.relation.head, triple.relation.tail)
+    )
+    if outside:
+        yield f"{outside:,} heads or tails of predictions are entities that the document lacks."
+
+
+def _document(one: JudgedDocument, numbers: Mapping[str, int]) -> dict[str, Any]:
+    document = one.document
+    return {
+        "id": document.id,
+        "judged": one.judged,
+        "sentences": [list(_pieces(document, s)) for s in range(len(document.sentences))],
+        "entities": [
+            [
+                entity.type,
+                verdict,
+                document.name(index),
+                entity.id,
+                [[m.sentence, m.start, m.end] for m in entity.mentions],
+            ]
+            for index, (entity, verdict) in enumerate(
+                zip(document.entities, one.entities, strict=True)
+            )
+        ],
+        "triples": [_triple(triple, numbers) for triple in one.triples],
+    }
+
+
+def _pieces(document: Document, sentence: int) -> Iterator[str]:
+    """Yield the words of a sentence with the blank before them, if there is one."""
+    words = document.sentences[sentence]
+    if document.offsets is None:
+        yield from (f" {word}" if index else word for index, word in enumerate(words))
+        return
+    end = None
+    for word, span in zip(words, document.offsets[sentence], strict=True):
+        yield word if end in (None, span[0]) else f" {word}"
+        end = span[1]
+
+
+def _triple(triple: JudgedTriple, numbers: Mapping[str, int]) -> list[Any]:
+    one = triple.relation
+    missed = triple.verdict == "missed"
+    return [
+        one.head,
+        numbers[one.relation],
+        one.tail,
+        triple.verdict,
+        None if missed or one.score is None else round(one.score, 4),
+        None if missed or not one.extra else one.extra.get("margin"),
+        None if missed else one.evidence,
+        triple.gold_evidence,
+        triple.distance,
+    ]
