@@ -6,7 +6,10 @@ Beside the vocabulary of :mod:`docre`: ``N`` spans, ``C`` pairs of mentions scor
 
 from docre.joint.clustering import clusters
 from docre.joint.coreference_head import CoreferenceHead
+from docre.joint.edit_distance import edit_distances, phrases_of_tokens, phrases_of_words
 from docre.joint.entity_head import EntityStates, EntityTypeHead
+from docre.joint.extracted import Extracted
+from docre.joint.inference import JointHeads, extract
 from docre.joint.loss import JointLogits, JointTargets, joint_loss
 from docre.joint.mention_head import MentionHead
 from docre.joint.mention_pairs import Gaps, MentionPairs, all_mention_pairs, gaps_between
@@ -17,20 +20,31 @@ from docre.joint.relation_heads import (
     RelationHeadFactory,
     RelationInput,
 )
+from docre.joint.samples import JointSample, JointTruth
+from docre.joint.sampling import JointSampler, NegativeCounts
 from docre.joint.span_pooling import span_max
 from docre.joint.spans import Spans, candidate_spans
+from docre.joint.thresholds import JointThresholds
+from docre.joint.to_documents import to_document
 
 __all__ = [
     "CoreferenceHead",
     "EntityStates",
     "EntityTypeHead",
+    "Extracted",
     "Gaps",
     "GlobalRelationHead",
+    "JointHeads",
     "JointLogits",
+    "JointSample",
+    "JointSampler",
     "JointTargets",
+    "JointThresholds",
+    "JointTruth",
     "MentionHead",
     "MentionPairs",
     "MultiInstanceRelationHead",
+    "NegativeCounts",
     "RelationHead",
     "RelationHeadFactory",
     "RelationInput",
@@ -38,7 +52,12 @@ __all__ = [
     "all_mention_pairs",
     "candidate_spans",
     "clusters",
+    "edit_distances",
+    "extract",
     "gaps_between",
     "joint_loss",
+    "phrases_of_tokens",
+    "phrases_of_words",
     "span_max",
+    "to_document",
 ]

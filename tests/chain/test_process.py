@@ -19,6 +19,14 @@ from docre.errors import DocreError
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A shell starts what is in the background with SIGINT ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
     """Let a shell script be what runs docre; returns how to write it, and its folder."""

@@ -1,0 +1,310 @@
+"""What is found in documents, with heads whose answers are known and with real ones."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+import torch
+
+from docre.documents import Document
+from docre.errors import DataError
+from docre.joint import (
+    CoreferenceHead,
+    EntityStates,
+    EntityTypeHead,
+    GlobalRelationHead,
+    MentionHead,
+    MultiInstanceRelationHead,
+    Spans,
+    candidate_spans,
+)
+from docre.joint.inference import JointHeads, extract
+from docre.joint.thresholds import JointThresholds
+from docre.joint.to_documents import to_document
+
+WIDTH, TYPES, RELATIONS = 12, 3, 4
+TABLES = {"grc": GlobalRelationHead, "mrc": MultiInstanceRelationHead}
+LENGTHS = ((7, 5), (6,), (), (1,), (4, 4, 4))  # words of each sentence of each document
+
+
+def joined(parts):
+    """Put the spans of documents behind each other."""
+    parts = list(parts)
+    return Spans(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Spans)))
+
+
+def recorded(head, name, found):
+    """The same head; its answer is also kept under a name."""
+
+    def forward(*given):
+        found[name] = head(*given)
+        return found[name]
+
+    return forward
+
+
+def candidates(lengths, row=0):
+    sentences = torch.tensor(lengths, dtype=torch.long)
+    return candidate_spans(sentences, torch.arange(int(sentences.sum()) + 1) * 2, 3, row)
+
+
+def real_heads(kind, dtype=torch.float32):
+    torch.manual_seed(1)
+    heads = [
+        MentionHead(WIDTH),
+        CoreferenceHead(WIDTH),
+        EntityStates(),
+        EntityTypeHead(WIDTH, TYPES),
+        TABLES[kind](WIDTH, TYPES, RELATIONS),
+    ]
+    for head in heads:
+        head.eval().to(dtype)
+        for parameter in head.parameters():
+            torch.nn.init.normal_(parameter, std=0.5)
+    return JointHeads(*heads)
+
+
+def edit(row, mentions):
+    return (mentions.word_start[:, None] * 7 + mentions.word_end).fmod(5)
+
+
+def states_of(lengths, tokens=None):
+    torch.manual_seed(sum(lengths))
+    states = torch.randn(2 * sum(lengths), WIDTH)
+    return torch.nn.functional.pad(states, (0, 0, 0, (tokens or len(states)) - len(states)))
+
+
+def everything(found):
+    """All that was found, by name; the row in the batch aside."""
+    values = {f.name: getattr(found, f.name) for f in fields(found)}
+    spans = values.pop("mentions")
+    return values | {f.name: getattr(spans, f.name) for f in fields(spans) if f.name != "document"}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_batches_find_what_single_documents_have(kind):
+    heads, sure = real_heads(kind), JointThresholds(0.6, 0.3, 0.5)
+    alone = [
+        extract(heads, states_of(lengths)[None], candidates(lengths), edit, sure)[0]
+        for lengths in LENGTHS
+    ]
+    assert sum(len(found.relation) for found in alone) > 50
+    assert any(len(found.mentions) > len(found.entity_type) for found in alone)
+    states = torch.stack([states_of(lengths, 40) for lengths in LENGTHS])
+    spans = joined(candidates(lengths, row) for row, lengths in enumerate(LENGTHS))
+    within = torch.cat([torch.arange(len(candidates(lengths))) for lengths in LENGTHS])
+    mixed = spans.of(within.sort(stable=True).indices)  # the first of each document, and so on
+    for given in (spans, mixed):
+        together = extract(heads, states, given, edit, sure)
+        assert len(together) == len(alone)
+        for row, (found, expected) in enumerate(zip(together, alone, strict=True)):
+            assert (found.mentions.document == row).all()
+            for name, value in everything(expected).items():
+                torch.testing.assert_close(everything(found)[name], value, msg=f"{row}: {name}")
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_own_states_of_candidates(kind):
+    """Those of a memory, say; what lies between mentions is still read from the tokens."""
+    heads, sure = real_heads(kind), JointThresholds(0.6, 0.3, 0.5)
+    states, spans = states_of(LENGTHS[0])[None], candidates(LENGTHS[0])
+    rows = zip(spans.start.tolist(), spans.end.tolist(), strict=True)
+    maxima = torch.stack([states[0, start:end].amax(0) for start, end in rows])
+    (expected,) = extract(heads, states, spans, edit, sure)
+    (found,) = extract(heads, states, spans, edit, sure, maxima)
+    (other,) = extract(heads, states, spans, edit, sure, -maxima)
+    for name, value in everything(expected).items():
+        assert torch.equal(everything(found)[name], value)
+    assert len(other.mentions) != len(found.mentions)
+
+
+def never(*_):
+    raise AssertionError("there is nothing to compare")
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("documents", [0, 1, 3])
+def test_no_candidates(kind, documents):
+    states = torch.randn(documents, 5, WIDTH)
+    nothing = candidates(())
+    found = extract(real_heads(kind), states, nothing, never, JointThresholds())
+    assert len(found) == documents
+    assert not any(len(value) for each in found for value in everything(each).values())
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_nothing_accepted(kind):
+    states, spans = states_of((4, 3))[None], candidates((4, 3))
+    (found,) = extract(real_heads(kind), states, spans, never, JointThresholds(mention=1.0))
+    assert not any(map(len, everything(found).values()))
+
+
+def known_heads(mention, coreference, relation, asked=None):
+    """Heads that give these logits; ``asked`` takes what coreference and relations were asked."""
+    asked = {} if asked is None else asked
+
+    def of_pairs(states, first, second, distance):
+        asked["pairs"] = list(zip(first.tolist(), second.tolist(), distance.tolist(), strict=True))
+        return torch.tensor([coreference[pair[:2]] for pair in asked["pairs"]])
+
+    def of_relations(given):
+        asked["types"] = given.entity_type.tolist()
+        asked["entities"] = list(
+            zip(given.pair_head.tolist(), given.pair_tail.tolist(), strict=True)
+        )
+        return torch.tensor(relation).expand(len(asked["entities"]), len(relation))
+
+    return JointHeads(
+        lambda states, sizes: torch.tensor(mention),
+        of_pairs,
+        EntityStates().eval(),
+        lambda entities: entities[:, :TYPES],
+        of_relations,
+    )
+
+
+def logit(probability):
+    """A float32 whose sigmoid is the probability, as float32 has it."""
+    wanted = torch.tensor(probability)
+    around = torch.logit(wanted.double()).float()
+    near = around.view(torch.int32) + torch.arange(-200, 200, dtype=torch.int32)
+    values = near.view(torch.float32)
+    return values[values.sigmoid() == wanted][0].item()
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.85, 0.6])
+def test_mentions_and_relations_that_just_reach_the_threshold(threshold):
+    tie, below = logit(threshold), logit(threshold - 1e-6)
+    heads = known_heads([tie, below, 9.0], {(0, 1): -9.0}, [below, tie, -9.0, 9.0])
+    spans, sure = candidates((3,)).of(torch.arange(3)), JointThresholds(threshold, 0.9, threshold)
+    (found,) = extract(heads, states_of((3,))[None], spans, edit, sure)
+    assert found.mentions.word_start.tolist() == [0, 2]
+    assert found.mention_probability[0] == torch.tensor(threshold)
+    columns = (found.head, found.tail, found.relation)
+    expected = [(0, 1, 1), (0, 1, 3), (1, 0, 1), (1, 0, 3)]
+    assert list(zip(*(column.tolist() for column in columns), strict=True)) == expected
+    assert found.relation_probability[0] == torch.tensor(threshold)
+
+
+@pytest.mark.parametrize(("threshold", "entities"), [(0.5, 2), (0.85, 1)])
+def test_pairs_that_just_reach_the_threshold(threshold, entities):
+    """The distance has to be below that of the threshold: float32 rounds 0.85 to the good side."""
+    heads = known_heads([9.0, 9.0], {(0, 1): logit(threshold)}, [9.0])
+    spans, sure = candidates((2,)).of(torch.arange(2)), JointThresholds(0.5, threshold, 0.5)
+    (found,) = extract(heads, states_of((2,))[None], spans, edit, sure)
+    assert len(found.entity_type) == entities
+    assert len(found.relation) == entities * (entities - 1)
+
+
+def test_later_heads_see_only_what_was_accepted():
+    """Candidates 0, 2, 3, 4; linkage is complete: 0 and 4 are alike, 2 is like 0 alone."""
+    asked = {}
+    alike = dict.fromkeys([(0, 1), (0, 3)], 5.0) | {(0, 3): 9.0}
+    pairs = {(one, other): -5.0 for one in range(4) for other in range(one + 1, 4)}
+    heads = known_heads([9.0, -9.0, 9.0, 9.0, 9.0], pairs | alike, [9.0], asked)
+    spans = candidates((5,)).of(torch.arange(5))
+    distance = torch.arange(16).view(4, 4)
+    states = torch.zeros(1, 10, WIDTH)
+    states[0, 4, 1], states[0, 6, 2] = 3.0, 2.0
+    (found,) = extract(heads, states, spans, lambda *_: distance, JointThresholds())
+    assert asked["pairs"] == [(i, j, 4 * i + j) for i in range(4) for j in range(i + 1, 4)]
+    assert found.mention_entity.tolist() == [0, 1, 2, 0]
+    assert found.entity_type.tolist() == asked["types"] == [0, 1, 2]
+    assert found.entity_probability[0].item() == pytest.approx(1 / 3)
+    assert asked["entities"] == [(h, t) for h in range(3) for t in range(3) if h != t]
+    assert len(found.relation) == 6
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", TABLES)
+def test_half_precision_is_finite(kind, dtype):
+    """Large states, so that some logits are as large as half precision has them."""
+    heads = real_heads(kind, dtype)
+    states = (40 * states_of(LENGTHS[0])).to(dtype)[None]
+    everyone_alone = JointThresholds(0.5, 1.0, 0.0)
+    (found,) = extract(heads, states, candidates(LENGTHS[0]), edit, everyone_alone)
+    assert len(found.relation)
+    for name in ("mention_probability", "entity_probability", "relation_probability"):
+        values = getattr(found, name)
+        assert values.dtype == torch.float32
+        assert ((values >= 0) & (values <= 1)).all()
+
+
+@pytest.mark.parametrize("head", ["mention", "coreference", "relation"])
+def test_logits_that_are_no_numbers(head):
+    wrong = {"mention": 9.0, "coreference": -9.0, "relation": 9.0} | {head: float("nan")}
+    pairs = {(0, 1): wrong["coreference"]}
+    heads = known_heads([9.0, wrong["mention"]], pairs, [wrong["relation"]])
+    spans = candidates((2,)).of(torch.arange(2))
+    with pytest.raises(ValueError, match=f"{head} head"):
+        extract(heads, states_of((2,))[None], spans, edit, JointThresholds())
+
+
+def test_edit_distances_of_another_document():
+    heads = known_heads([9.0, 9.0], {(0, 1): 0.0}, [0.0])
+    spans = candidates((2,)).of(torch.arange(2))
+    with pytest.raises(ValueError, match=r"document 0 are \[3, 3\] for 2 mentions"):
+        extract(
+            heads, states_of((2,))[None], spans, lambda *_: torch.eye(3).long(), JointThresholds()
+        )
+
+
+@pytest.mark.parametrize("name", ["mention", "coreference", "relation"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_thresholds_are_probabilities(name, value):
+    with pytest.raises(ValueError, match=f"thresholds.{name}"):
+        JointThresholds(**{name: value})
+
+
+def found_in(lengths):
+    """Mentions: the first word of the text, the last, and both first words of sentence 1."""
+    count, first = sum(lengths), lengths[0]
+    words = {(0, 1), (count - 1, count), (first, first + 2)}
+    spans = candidates(lengths)
+    logits = [
+        9.0 if place in words else -9.0
+        for place in zip(spans.word_start.tolist(), spans.word_end.tolist(), strict=True)
+    ]
+    pairs = {(0, 1): 9.0, (0, 2): -9.0, (1, 2): -9.0}
+    heads = known_heads(logits, pairs, [-9.0, 9.0])
+    states = torch.zeros(1, 2 * count, WIDTH)
+    states[0, 2 * first, 2] = 1.0
+    return extract(heads, states, spans, edit, JointThresholds())[0]
+
+
+def test_documents_of_what_was_found():
+    sentences = [["Ada", "met", "Byron", "."], ["The", "Countess", "of", "L", "."]]
+    source = Document.from_words("Ada", sentences, [[(0, 2, 3)]], [])
+    made = to_document(source, found_in((4, 5)), ["PER", "LOC", "NUM"], ["P1", "P2"])
+    places = [[(m.sentence, m.start, m.end) for m in e.mentions] for e in made.entities]
+    assert places == [[(0, 0, 1), (1, 4, 5)], [(1, 0, 2)]]
+    assert [entity.type for entity in made.entities] == ["PER", "NUM"]
+    assert [mention.type for e in made.entities for mention in e.mentions] == ["PER", "PER", "NUM"]
+    labels = [(label.head, label.tail, label.relation) for label in made.relations]
+    assert labels == [(0, 1, "P2"), (1, 0, "P2")]
+    assert made.relations[0].score == pytest.approx(1 / (1 + 2.718281828459045**-9))
+    assert (made.id, made.sentences) == (source.id, source.sentences)
+
+
+def test_documents_of_another_text():
+    source = Document.from_words("Ada", [["Ada", "met", "Byron", "."]])
+    with pytest.raises(DataError, match="Ada"):
+        to_document(source, found_in((4, 5)), ["PER", "LOC", "NUM"], ["P1", "P2"])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", TABLES)
+def test_states_on_a_device(kind):
+    """Everything else is given, and had back, in host memory."""
+    heads, sure = real_heads(kind), JointThresholds(0.6, 0.3, 0.5)
+    states = torch.stack([states_of(lengths, 40) for lengths in LENGTHS])
+    spans = joined(candidates(lengths, row) for row, lengths in enumerate(LENGTHS))
+    expected = extract(heads, states, spans, edit, sure)
+    for field in fields(heads):
+        getattr(heads, field.name).cuda()
+    for found, wanted in zip(
+        extract(heads, states.cuda(), spans, edit, sure), expected, strict=True
+    ):
+        for name, value in everything(wanted).items():
+            torch.testing.assert_close(everything(found)[name], value, atol=1e-4, rtol=1e-4)
