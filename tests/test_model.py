@@ -16,6 +16,7 @@ from torch import nn
 from docre.callbacks import FreezeModules, Throughput
 from docre.data.collate import Collate
 from docre.data.modules import BatchSettings, DocREDFormat, ReadSettings
+from docre.data.vocabulary import learn_word_pieces, save_tokenizer
 from docre.data.writing import write_documents
 from docre.decoding import ThresholdDecoder
 from docre.encoder import Encoder
@@ -112,6 +113,23 @@ def trainer(*callbacks, log=None, folder=None, **options):
         log_every_n_steps=1,
         **{"max_epochs": 1, **options},
     )
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    """Toy documents in files, and a tokenizer."""
+    folder = tmp_path_factory.mktemp("toy")
+    documents = [document(seed, entities=4) for seed in range(30)]
+    write_documents(folder / "train.json", documents[:18], "docred")
+    write_documents(folder / "dev.json", documents[18:24], "docred")
+    unlabelled = [document(seed, entities=3, labelled=False) for seed in range(40, 44)]
+    write_documents(folder / "unlabelled.jsonl", unlabelled)
+    few = [document(50 + n, entities=n % 3) for n in range(8)]
+    write_documents(folder / "few.jsonl", few)
+    write_documents(folder / "none.jsonl", [document(70 + n, entities=n % 2) for n in range(8)])
+    save_tokenizer(learn_word_pieces(documents, 500), folder / "tokenizer")
+    (folder / "relations.json").write_text(json.dumps(list(RELATIONS)))
+    return folder
 
 
 def data_of(files, train="train.json", dev="dev.json", **options):

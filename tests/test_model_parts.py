@@ -22,7 +22,7 @@ from docre.optim import GroupSettings, LearningRates
 from docre.outputs import Targets, TeacherTargets
 from docre.refinement import AxialTransformer, InstanceReasoning
 from tests.test_model import batch_of as batch_of_documents
-from tests.test_model import data_of, head_of, make, trainer
+from tests.test_model import data_of, files, head_of, make, trainer  # noqa: F401 - a fixture
 from tests.toy import RELATIONS, document
 
 U_NET = partial(UNetContext, down=4, out=6)
@@ -93,7 +93,7 @@ def test_a_loss_of_attention_has_a_graph_without_pairs(context, extra):
 # --- learning rates -------------------------------------------------------------------------------
 
 
-def test_context_and_refinement_learn_as_they_are_told(files):
+def test_context_and_refinement_learn_as_they_are_told(files):  # noqa: F811
     rates = LearningRates(context=GroupSettings(4e-4), refinement=GroupSettings(5e-4))
     model = make(head=head_with(U_NET, refined(AXIAL)), rates=rates)
     made = trainer(max_steps=1)
@@ -116,7 +116,7 @@ def test_context_and_refinement_learn_as_they_are_told(files):
 # --- losses and teachers --------------------------------------------------------------------------
 
 
-def test_what_a_loss_measures_is_logged(files):
+def test_what_a_loss_measures_is_logged(files):  # noqa: F811
     made = trainer()
     made.fit(make(loss=ConcentratedMarginLoss), datamodule=data_of(files))
     logged = made.logged_metrics
@@ -124,7 +124,7 @@ def test_what_a_loss_measures_is_logged(files):
     assert "val/margin_positive" in logged
 
 
-def test_the_parts_of_added_losses_are_logged(files):
+def test_the_parts_of_added_losses_are_logged(files):  # noqa: F811
     made = trainer()
     made.fit(make(extra_losses=[partial(EvidenceLoss, weight=0.5)]), datamodule=data_of(files))
     logged = {name: float(value) for name, value in made.logged_metrics.items()}
@@ -133,7 +133,7 @@ def test_the_parts_of_added_losses_are_logged(files):
     assert logged["val/loss"] == pytest.approx(positive + negative + 0.5 * evidence, rel=1e-5)
 
 
-def test_a_teacher_is_asked_in_training_only(files):
+def test_a_teacher_is_asked_in_training_only(files):  # noqa: F811
     model = make(extra_losses=[LogitDistillation], teacher=Constant)
     made = trainer(max_epochs=1)
     made.fit(model, datamodule=data_of(files))
@@ -146,7 +146,7 @@ def test_a_teacher_is_asked_in_training_only(files):
     assert "val/loss/teacher_logits" not in made.logged_metrics
 
 
-def test_a_teacher_is_checked_also_if_the_model_is_there_already(files):
+def test_a_teacher_is_checked_also_if_the_model_is_there_already(files):  # noqa: F811
     model = make(extra_losses=[LogitDistillation], teacher=Constant)
     data = data_of(files)
     model.build(tuple(RELATIONS), str(files / "tokenizer"))
@@ -154,7 +154,7 @@ def test_a_teacher_is_checked_also_if_the_model_is_there_already(files):
     assert len(model.teacher.prepared) == 1
 
 
-def test_what_does_not_fit_is_named(files):
+def test_what_does_not_fit_is_named(files):  # noqa: F811
     data = data_of(files)
     wrong = make(extra_losses=[EvidenceLoss, partial(EvidenceLoss, weight=-1.0)])
     with pytest.raises(DocreError, match=r"model\.extra_losses\[1\]: weight is at least 0"):

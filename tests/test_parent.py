@@ -11,10 +11,11 @@ from docre.data.cache import file_hash
 from docre.errors import DocreError
 from docre.memory import TokenTuringReader
 from docre.parent import Parent, best_checkpoint
-from tests.test_model import (
+from tests.test_model import (  # noqa: F401
     READER,
     S_PU,
     data_of,
+    files,
     head_of,
     make,
     train_into,
@@ -24,7 +25,7 @@ from tests.toy import RELATIONS
 
 
 @pytest.fixture(scope="module")
-def parent(files, tmp_path_factory):
+def parent(files, tmp_path_factory):  # noqa: F811
     """A model of the first stage and its run folder."""
     folder = tmp_path_factory.mktemp("parent")
     model, _ = train_into(folder / "checkpoints", files, seed=3)
@@ -40,7 +41,7 @@ class Start(FreezeModules):
         self.step = trainer.global_step
 
 
-def child_of(path, files, *options, **settings):
+def child_of(path, files, *options, **settings):  # noqa: F811
     start = Start(["head.memory"])
     model = make(READER, seed=8, loss=partial(S_PU, prior_multiple=2.0), init_from=path)
     model.rates = settings.pop("rates", model.rates)
@@ -49,7 +50,7 @@ def child_of(path, files, *options, **settings):
     return model, start, made
 
 
-def test_the_second_stage(parent, files):
+def test_the_second_stage(parent, files):  # noqa: F811
     first, folder = parent
     model, start, made = child_of(folder, files)
     before = first.state_dict()
@@ -69,7 +70,7 @@ def test_the_second_stage(parent, files):
     assert not torch.equal(model.loss.priors, first.loss.priors)
 
 
-def test_the_run_knows_its_parent(parent, files):
+def test_the_run_knows_its_parent(parent, files):  # noqa: F811
     _, folder = parent
     path = folder / "checkpoints" / "last.ckpt"
     # a checkpoint itself, as well as its folder
@@ -78,7 +79,7 @@ def test_the_run_knows_its_parent(parent, files):
         assert model.parent == Parent(str(path), file_hash(path), 0, 5)
 
 
-def test_the_parent_is_not_needed_again(parent, files, tmp_path):
+def test_the_parent_is_not_needed_again(parent, files, tmp_path):  # noqa: F811
     _, folder = parent
     copied = tmp_path / "parent"
     (copied / "checkpoints").mkdir(parents=True)
@@ -98,7 +99,7 @@ def test_the_parent_is_not_needed_again(parent, files, tmp_path):
     assert again.parent == model.parent
 
 
-def test_other_relations_and_other_parts(parent, files, tmp_path):
+def test_other_relations_and_other_parts(parent, files, tmp_path):  # noqa: F811
     _, folder = parent
     names = tmp_path / "names.json"
     names.write_text(json.dumps([*RELATIONS, "more"]))
@@ -130,7 +131,7 @@ def test_the_best_checkpoint_comes_before_the_last(tmp_path):
         assert best_checkpoint(tmp_path) == folder / f"{name}.ckpt"
 
 
-def test_a_parent_that_is_none_of_ours(files, tmp_path):
+def test_a_parent_that_is_none_of_ours(files, tmp_path):  # noqa: F811
     foreign = tmp_path / "foreign.ckpt"
     torch.save({"state_dict": {}, "epoch": 0, "global_step": 0}, foreign)
     with pytest.raises(DocreError, match=r"init_from: .* knows 0 relations"):

@@ -12,12 +12,13 @@ from docre.callbacks.run_folder import log_folder, run_folder
 from docre.data.formats.official import read_predictions
 from docre.errors import DocreError
 from docre.model import DocREModel
-from tests.test_model import (
+from tests.test_model import (  # noqa: F401
     ENCODER,
     READER,
     S_PU,
     Log,
     data_of,
+    files,
     head_of,
     make,
     train_into,
@@ -26,7 +27,7 @@ from tests.test_model import (
 
 
 @pytest.fixture(scope="module")
-def run(files, tmp_path_factory):
+def run(files, tmp_path_factory):  # noqa: F811
     folder = tmp_path_factory.mktemp("run")
     train_into(folder / "checkpoints", files)
     return folder
@@ -53,7 +54,7 @@ def test_where_files_go(run, tmp_path):
     assert run_folder(quick) is None
 
 
-def test_scores_lie_beside_the_checkpoint(run, files, capsys, monkeypatch):
+def test_scores_lie_beside_the_checkpoint(run, files, capsys, monkeypatch):  # noqa: F811
     monkeypatch.setenv("PL_GLOBAL_SEED", "5")
     model, path = model_of(run)
     data = data_of(files, test_file=str(files / "few.jsonl"))
@@ -75,12 +76,12 @@ def test_scores_lie_beside_the_checkpoint(run, files, capsys, monkeypatch):
     assert "(without train.json)" in out
 
 
-def test_a_training_writes_no_score_files(files, tmp_path):
+def test_a_training_writes_no_score_files(files, tmp_path):  # noqa: F811
     train_into(tmp_path / "checkpoints", files, ScoreFiles())
     assert not (tmp_path / "scores").exists()
 
 
-def predictions(run, files, path, **options):
+def predictions(run, files, path, **options):  # noqa: F811
     model, checkpoint = model_of(run)
     data = data_of(files, predict_file=str(files / "unlabelled.jsonl"), **options)
     made = trainer(PredictionFile(None if path is None else str(path)))
@@ -88,7 +89,7 @@ def predictions(run, files, path, **options):
     return data.documents("predict")
 
 
-def test_a_line_for_each_document_while_it_goes_on(run, files, tmp_path):
+def test_a_line_for_each_document_while_it_goes_on(run, files, tmp_path):  # noqa: F811
     documents = predictions(run, files, tmp_path / "new" / "p.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "new" / "p.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == [made.id for made in documents]
@@ -106,7 +107,7 @@ def test_a_line_for_each_document_while_it_goes_on(run, files, tmp_path):
     assert triples
 
 
-def test_a_run_that_breaks_off_leaves_the_old_file(run, files, tmp_path, monkeypatch):
+def test_a_run_that_breaks_off_leaves_the_old_file(run, files, tmp_path, monkeypatch):  # noqa: F811
     path = tmp_path / "p.jsonl"
     predictions(run, files, path)
     before = path.read_bytes()
@@ -126,7 +127,7 @@ def test_names_that_say_no_format():
         PredictionFile("p.csv")
 
 
-def test_no_scores_without_labels_to_compare(files):
+def test_no_scores_without_labels_to_compare(files):  # noqa: F811
     model = make(READER)
     made = trainer(ScoreFiles())
     made.fit(model, datamodule=data_of(files, dev=None))

@@ -5,7 +5,7 @@ import torch
 
 from docre.callbacks import FreezeModules
 from docre.errors import DocreError
-from tests.test_model import READER, data_of, make, trainer
+from tests.test_model import READER, data_of, files, make, trainer  # noqa: F401
 from tests.toy import RELATIONS
 
 
@@ -37,7 +37,7 @@ def test_a_name_has_to_be_one(name):
         FreezeModules([name]).on_model_built(None, built())
 
 
-def test_a_model_that_is_built_already(files):
+def test_a_model_that_is_built_already(files):  # noqa: F811
     """As one from a checkpoint, or one that was built by hand."""
     model = built()
     before = model.head.memory.memory.clone()
