@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: help install test test-slow test-lowest golden lint format types quickstart bench build clean
+.PHONY: help install browser test test-slow test-lowest golden lint format types quickstart bench build clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -34,6 +34,12 @@ test-lowest:  ## the default suite with the lowest versions that pyproject.toml 
 	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[dev]'
 	.venv-lowest/bin/python -m pytest
 
+browser:  ## chromium for the tests of the report page, where apt can install it
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || { timeout 120 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 \
+	       apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "no chromium: the tests of the report page will be skipped"
+
 golden: $(INSTALLED)  ## only the numbers of the published systems (DOCRE_GOLDEN=folder)
 	$(BIN)/python -m pytest tests/golden -q
 
@@ -58,6 +64,7 @@ bench: $(INSTALLED)  ## the performance figures of docs/performance.md
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/span_pooling.py
 	$(BIN)/python benchmarks/distillation.py
+	$(BIN)/python benchmarks/joint.py
 
 build: $(INSTALLED)  ## wheel and source archive into dist/
 	$(BIN)/python -m build

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from docre.documents import Mention as Mention
     from docre.documents import Relation as Relation
     from docre.errors import DataError as DataError
+    from docre.joint_metrics import JointScore as JointScore
     from docre.metrics import DocREScore as DocREScore
     from docre.model import DocREModel as DocREModel
     from docre.scoring import score as score
+    from docre.scoring import score_joint as score_joint
 
 _HOMES = {
     "Batch": "docre.batch",
@@ -34,10 +36,12 @@ _HOMES = {
     "DocREScore": "docre.metrics",
     "Document": "docre.documents",
     "Entity": "docre.documents",
+    "JointScore": "docre.joint_metrics",
     "Mention": "docre.documents",
     "Relation": "docre.documents",
     "read_documents": "docre.data.reading",
     "score": "docre.scoring",
+    "score_joint": "docre.scoring",
     "write_documents": "docre.data.writing",
 }
 
@@ -48,11 +52,13 @@ __all__ = [
     "DocREScore",
     "Document",
     "Entity",
+    "JointScore",
     "Mention",
     "Relation",
     "__version__",
     "read_documents",
     "score",
+    "score_joint",
     "write_documents",
 ]
 

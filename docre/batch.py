@@ -88,6 +88,30 @@ class Batch:
             )
             object.__setattr__(self, "sizes", Sizes(*(tuple(c.tolist()) for c in counted)))
 
+    @classmethod
+    def of_texts(
+        cls,
+        document_ids: tuple[str, ...],
+        document_index: Tensor,
+        input_ids: Tensor,
+        token_mask: Tensor,
+        labelled: Tensor,
+    ) -> Batch:
+        """Make a batch of documents of which nothing but the text is known."""
+        documents = len(document_ids)
+        none, offset = torch.zeros(0, dtype=torch.long), torch.zeros(documents + 1).long()
+        empty = {field.name: none for field in fields(cls) if field.name != "sizes"}
+        given = {
+            "document_ids": document_ids,
+            "document_index": document_index,
+            "input_ids": input_ids,
+            "token_mask": token_mask,
+            "labelled": labelled,
+            "entity_offset": offset,
+            "pair_offset": offset,
+        }
+        return cls(**(empty | given))  # type: ignore[arg-type]
+
     def __len__(self) -> int:
         return len(self.document_ids)
 

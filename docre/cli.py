@@ -42,6 +42,10 @@ COMMANDS = {
     ),
     "chain": Command("docre.chain.command:chain", "train in stages, and go on where it stopped"),
     "configs": Command("docre.configs_command:configs", "list the packaged configurations"),
+    "dictionary": Command(
+        "docre.dictionary_command:dictionary",
+        "find mentions and entities by known names alone, to compare with",
+    ),
     "distil": Command(
         "docre.distillation.command:distil",
         "write the logits of a trained model for a student to learn from",
@@ -59,6 +63,11 @@ COMMANDS = {
     "score": Command(
         "docre.score_command:score_files",
         "score predictions: F1, Ign F1, evidence, groups, confidence intervals",
+        ("console",),
+    ),
+    "tune": Command(
+        "docre.joint_tuning.command:tune_run",
+        "tune the thresholds of a joint model on its development documents",
         ("console",),
     ),
 }

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from docre.base_model import DocumentModel
 from docre.batch import Batch
-from docre.data.collate import Collate
+from docre.data.examples import examples_of
 from docre.data.feature_table import FeatureTable
 from docre.data.modules.base import DocREDataModule, Split
 from docre.data.progress import progress_bar
@@ -47,7 +48,7 @@ class OpenedRun:
         checkpoint: Where the weights are from.
     """
 
-    model: DocREModel
+    model: Any
     data: DocREDataModule
     trainer: lightning.Trainer
     checkpoint: Path
@@ -98,7 +99,7 @@ class OpenedRun:
         with torch.inference_mode(), self.trainer.precision_plugin.forward_context():
             return reading(self.model(batch), batch)
 
-    def _loader(self, table: FeatureTable, batch_size: int | None) -> DataLoader[Batch]:
+    def _loader(self, table: FeatureTable, batch_size: int | None) -> DataLoader[Any]:
         settings = self.data.batches
         size = batch_size or settings.eval_batch_size
         order: IntArray = np.arange(len(table))
@@ -112,14 +113,17 @@ class OpenedRun:
             cast(Any, table),
             sampler=[rows.tolist() for rows in packed],
             batch_size=None,
-            collate_fn=cast(Any, Collate(self.data.featurizer.pieces.pad_id, settings.pair_order)),
+            collate_fn=cast(Any, self.data.examples.collate(self.data.pieces, settings)),
             num_workers=settings.num_workers,
             pin_memory=torch.cuda.is_available() if pin is None else pin,
         )
 
 
 def open_run(
-    run_folder: str | Path, documents: str | Path | None = None, arguments: Sequence[str] = ()
+    run_folder: str | Path,
+    documents: str | Path | None = None,
+    arguments: Sequence[str] = (),
+    kind: type[DocumentModel] = DocREModel,
 ) -> OpenedRun:
     """Open a run of ``docre fit`` as ``docre predict`` does; nothing is predicted or logged.
 
@@ -129,23 +133,30 @@ def open_run(
         run_folder: Folder of the run; its best checkpoint is loaded, else the last.
         documents: File to read in place of the run's own splits; it is the ``predict`` split then.
         arguments: Further options of ``docre predict``, such as ``--trainer.accelerator cpu``.
+        kind: What the model has to be.
 
     Raises:
-        DocreError: If there is no such run, or model and data do not belong together.
+        DocreError: If there is no such run, its model is another, or model and data do not belong
+            together.
         DataError: If the documents have problems, as soon as they are read.
     """
     words = ["predict", "--run", str(run_folder), *_ONE_DEVICE, *arguments]
     if documents is not None:
         words += ["--documents", str(documents)]
     made = run(words, _NothingRun)
-    model, trainer = cast(DocREModel, made.model), made.trainer
+    if not isinstance(made.model, kind):
+        raise DocreError(
+            f"{run_folder} is a run of {type(made.model).__name__}; this is about {kind.__name__}"
+        )
+    model, trainer = cast(Any, made.model), made.trainer
     data = cast(DocREDataModule, made.datamodule)
     checkpoint = Path(made.config_init.predict.ckpt_path)
     if trainer.world_size != 1:
         raise DocreError(f"a run is read on one device, not on {trainer.world_size}")
+    data.examples = examples_of(model)  # nobody attached the data to the trainer
     data.fetch()
     _load(checkpoint, model, data)
-    model = cast(DocREModel, trainer.precision_plugin.convert_module(model))
+    model = trainer.precision_plugin.convert_module(model)
     return OpenedRun(model.to(trainer.strategy.root_device).eval(), data, trainer, checkpoint)
 
 
@@ -156,7 +167,7 @@ class _NothingRun(DocRECLI):
         self.before_predict()
 
 
-def _load(checkpoint: Path, model: DocREModel, data: DocREDataModule) -> None:
+def _load(checkpoint: Path, model: DocumentModel, data: DocREDataModule) -> None:
     known = read_checkpoint(checkpoint, mmap=True)
     model.on_load_checkpoint(known)
     try:
@@ -165,7 +176,7 @@ def _load(checkpoint: Path, model: DocREModel, data: DocREDataModule) -> None:
         raise DocreError(f"{checkpoint} does not fit the model: {error}") from error
     data.load_state_dict({"relations": list(model.relations), "types": list(model.types)})
     size = getattr(model.encoder, "vocab_size", None)
-    tokens = data.featurizer.pieces.vocabulary_size
+    tokens = data.pieces.vocabulary_size
     if size is not None and tokens > size:
         raise DocreError(
             f"the tokenizer {data.tokenizer_name} has {tokens} tokens, the encoder of {checkpoint} "

@@ -18,11 +18,14 @@ class GroupSettings:
 
     Args:
         lr: Highest learning rate.
-        weight_decay: Of all its parameters, as published systems have it.
+        weight_decay: Of its parameters.
+        decay_vectors: Let biases and normalisation weights decay too, as published pair systems
+            do; joint ones leave them out.
     """
 
     lr: float = 1e-4
     weight_decay: float = 0.0
+    decay_vectors: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,19 +90,23 @@ def parameter_groups(
         settings: How each part learns.
     """
     taken: set[int] = set()
-    groups = []
+    groups: list[dict[str, Any]] = []
     for name, modules in parts.items():
         fresh = list(_fresh(modules, taken))
-        if fresh:
-            chosen = settings[name]
-            groups.append(
-                {
-                    "name": name,
-                    "params": fresh,
-                    "lr": chosen.lr,
-                    "weight_decay": chosen.weight_decay,
-                }
-            )
+        chosen = settings[name]
+        spared = [p for p in fresh if p.ndim < 2 and not chosen.decay_vectors]
+        kept = {id(parameter) for parameter in spared}
+        rest = [parameter for parameter in fresh if id(parameter) not in kept]
+        for suffix, some, decay in (("", rest, chosen.weight_decay), ("_vectors", spared, 0.0)):
+            if some:
+                groups.append(
+                    {
+                        "name": name + suffix,
+                        "params": some,
+                        "lr": chosen.lr,
+                        "weight_decay": decay,
+                    }
+                )
     return groups
 
 

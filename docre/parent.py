@@ -12,7 +12,7 @@ import torch
 from docre.errors import DocreError
 
 if TYPE_CHECKING:
-    from docre.model import DocREModel
+    from docre.base_model import DocumentModel
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def encoder_config_of(checkpoint: str | Path | None) -> dict[str, Any] | None:
     return config
 
 
-def load_parent(path: str | Path, model: DocREModel) -> Parent:
-    """Give a model the encoder and head of an earlier run.
+def load_parent(path: str | Path, model: DocumentModel) -> Parent:
+    """Give a model the encoder and what follows it of an earlier run.
 
     The loss stays: its priors are those of the new training data.
 
@@ -104,7 +104,7 @@ def load_parent(path: str | Path, model: DocREModel) -> Parent:
     weights = {
         name: value
         for name, value in checkpoint["state_dict"].items()
-        if name.startswith(("encoder.", "head."))
+        if name.startswith(model.inherited)
     }
     missing, unexpected = _differences(model, weights)
     if missing or unexpected:
@@ -119,13 +119,13 @@ def load_parent(path: str | Path, model: DocREModel) -> Parent:
 
 
 def _differences(
-    model: DocREModel, weights: dict[str, torch.Tensor]
+    model: DocumentModel, weights: dict[str, torch.Tensor]
 ) -> tuple[list[str], list[str]]:
     """Return what is missing and what is not expected; other shapes are both."""
     ours = {
         f"{name} {tuple(value.shape)}"
         for name, value in model.state_dict().items()
-        if name.startswith(("encoder.", "head."))
+        if name.startswith(model.inherited)
     }
     theirs = {f"{name} {tuple(value.shape)}" for name, value in weights.items()}
     return sorted(ours - theirs), sorted(theirs - ours)

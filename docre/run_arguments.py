@@ -1,14 +1,15 @@
 """From what people type to what LightningCLI takes.
 
 ``--config NAME`` is looked up among the packaged configurations, ``--run FOLDER`` stands for the
-configuration and best checkpoint of a run, ``--documents FILE`` for a data module over that file,
-``--output FILE`` for where predictions go.
+configuration, best checkpoint and tuned thresholds of a run, ``--documents FILE`` for a data module
+over that file, ``--output FILE`` for where predictions go.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,9 +124,22 @@ def _of_run(folder: Path, given: list[str]) -> list[str]:
     from docre.parent import best_checkpoint
 
     words = ["--config", str(folder / "config.yaml"), "--trainer.logger", "false"]
-    if not any(word.split("=")[0] == "--ckpt_path" for word in given):
-        words += ["--ckpt_path", str(best_checkpoint(folder))]
-    return words
+    _, named = _take(given, "--ckpt_path")
+    checkpoint = best_checkpoint(folder) if named is None else Path(named)
+    if named is None:
+        words += ["--ckpt_path", str(checkpoint)]
+    return words + _tuned(folder, checkpoint)
+
+
+def _tuned(folder: Path, checkpoint: Path) -> list[str]:
+    """Return the thresholds that docre tune found for a joint model, as options."""
+    if not (folder / "thresholds.json").is_file():
+        return []
+    from docre.joint_tuning.thresholds_file import read_thresholds
+
+    found = read_thresholds(folder, checkpoint)
+    thresholds = {} if found is None else asdict(found)
+    return [f"--model.thresholds.{name}={value!r}" for name, value in thresholds.items()]
 
 
 def _own_documents(path: str, run: Path) -> list[str]:

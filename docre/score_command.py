@@ -5,33 +5,48 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from docre import __version__
 from docre.data.fact_files import read_facts
 from docre.data.reading import read_documents
+from docre.documents import Document
 from docre.errors import DataError, Problem
 from docre.scoring import (
     DOCRED_FREQUENT,
     Gold,
+    JointScores,
     Prediction,
-    Rates,
     RelationGroup,
     Scores,
     UnlabelledError,
     bootstrap,
     most_frequent,
     score,
+    score_joint,
 )
-from docre.scoring.groups import RelationGroupRates
+from docre.scoring.extraction import has_own_entities
+from docre.scoring.tables import group_table, joint_table, pair_table
 
-Intervals = Mapping[str, tuple[float, float]]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from docre.report.reading import PredictedRelations
+
+_TITLE = "Scores in percent"
+
+
+class _Told(NamedTuple):
+    """Scores, and how they are told."""
+
+    scores: Scores | JointScores
+    record: dict[str, Any]
+    tables: list[RenderableType]
+    notes: list[str]
 
 
 def score_files(
@@ -44,11 +59,15 @@ def score_files(
     seed: int = 0,
     json: bool = False,
     console: Console | None = None,
-) -> Scores:
+) -> Scores | JointScores:
     """Score a file of predictions and print a table.
 
+    Documents whose entities are not those of the gold are scored as joint extraction: mentions,
+    entities and relations.
+
     Args:
-        pred: ``result.json``, a submission zip, or documents with predicted relations.
+        pred: ``predictions.jsonl``, ``result.json``, a submission zip, or documents with predicted
+            relations and perhaps entities of their own.
         gold: Documents with labels, in any format.
         facts: Training facts for Ign F1: a ``.fact`` file or the training documents. Without it
             there is no Ign F1.
@@ -62,36 +81,40 @@ def score_files(
 
     Raises:
         DataError: If a file cannot be read or a setting makes no sense.
-        UnlabelledError: If the gold has no labels; the submission is written then.
+        UnlabelledError: If the gold has no labels and entities are given; the submission is
+            written then.
     """
-    # the reader of predictions itself needs docre.scoring
-    from docre.data.formats.official import read_predictions
+    # the readers of predictions themselves need docre.scoring
     from docre.data.writing import atomic_file
+    from docre.report.reading import read_predicted
 
     for name, value in (("bootstrap", bootstrap), ("seed", seed)):
-        if value < 0:
-            message = f"{name} must not be negative, it is {value}"
-            raise DataError([Problem("wrong-setting", message)])
+        _require(value >= 0, f"{name} must not be negative, it is {value}")
     known = read_facts(facts) if facts is not None else ()
-    compiled = Gold.compile(read_documents(gold), known)
-    predictions = read_predictions(pred)
-    if not compiled.can_score:
-        raise UnlabelledError(len(compiled.unlabelled), str(_submission(pred, predictions)))
-    chosen = _frequent(compiled, frequent)
-    sets = [chosen, chosen.others("long_tail"), *_top(compiled)]
-    scores = score(predictions, compiled, sets)
-    intervals = _intervals(scores, bootstrap, seed)
+    documents = read_documents(gold)
+    predicted = read_predicted(pred)
+    if _are_joint(predicted, documents):
+        for name, given in (("facts", facts), ("frequent", frequent)):
+            _require(
+                given is None,
+                f"--{name} is for triples of given entities; {pred} has entities of its own",
+            )
+        told = _joint(documents, predicted, bootstrap, seed)
+    else:
+        compiled = Gold.compile(documents, known)
+        predictions = list(_predictions(predicted))
+        if not compiled.can_score:
+            raise UnlabelledError(len(compiled.unlabelled), str(_submission(pred, predictions)))
+        told = _pairs(compiled, predictions, frequent, bootstrap, seed)
     body: dict[str, Any] = {
         "docre": __version__,
         "predictions": _source(pred),
         "gold": _source(gold),
         "facts": None if facts is None else _source(facts),
-        "frequent": sorted(chosen.relations),
         "bootstrap": {"samples": bootstrap, "seed": seed, "confidence": 0.95}
         if bootstrap
         else None,
-        "scores": scores.to_dict(relations=True),
-        "intervals": intervals,
+        **told.record,
     }
     encoded = msgspec.json.format(msgspec.json.encode(body), indent=1)
     if output is not None:
@@ -100,9 +123,82 @@ def score_files(
     console = console or Console()
     if json:
         console.out(encoded.decode(), highlight=False)
-    else:
-        _print(console, scores, body, intervals)
-    return scores
+        return told.scores
+    for table in told.tables:
+        console.print(table, highlight=False)
+    for line in (*_sources(body), *told.notes):
+        console.print(escape(line), highlight=False, soft_wrap=True)
+    return told.scores
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise DataError([Problem("wrong-setting", message)])
+
+
+def _are_joint(predicted: PredictedRelations, gold: Sequence[Document]) -> bool:
+    pairs = ((one, predicted.documents.get(one.id)) for one in gold)
+    return any(made is not None and has_own_entities(one, made) for one, made in pairs)
+
+
+def _joint(
+    gold: Sequence[Document], predicted: PredictedRelations, samples: int, seed: int
+) -> _Told:
+    """Score mentions, entities and relations."""
+    scores = score_joint(gold, predicted.documents.values())
+    intervals = scores.intervals(samples, seed) if samples else {}
+    record = scores.to_record() | {"intervals": intervals}
+    notes = [
+        "entities are predicted: an item is right only as a whole, with all mentions of its "
+        "entities and no other",
+        *_resampled(samples, seed),
+        f"{scores.documents:,} documents scored, docre {__version__}",
+        *(f"{count:,} {what}" for count, what in _irregular_joint(scores) if count),
+    ]
+    return _Told(scores, record, [joint_table(scores, _TITLE, intervals)], notes)
+
+
+def _pairs(
+    gold: Gold,
+    predictions: Sequence[Prediction],
+    frequent: Sequence[str] | None,
+    samples: int,
+    seed: int,
+) -> _Told:
+    """Score triples of given entities."""
+    chosen = _frequent(gold, frequent)
+    sets = [chosen, chosen.others("long_tail"), *_top(gold)]
+    scores = score(predictions, gold, sets)
+    intervals = bootstrap(scores.counts, samples, seed) if samples else {}
+    record = {
+        "frequent": sorted(chosen.relations),
+        "scores": scores.to_dict(relations=True),
+        "intervals": intervals,
+    }
+    footnote = (
+        "* as in published top-k tables, too low: correct ones over predictions of all relations"
+    )
+    tables: list[RenderableType] = [
+        pair_table(scores, _TITLE, intervals),
+        group_table(scores, "Groups"),
+        footnote,
+    ]
+    notes = [
+        *_notes(scores, sorted(chosen.relations)),
+        *_resampled(samples, seed),
+        f"{scores.documents:,} documents scored, docre {__version__}",
+        *(f"{count:,} {what}" for count, what in _irregular(scores) if count),
+    ]
+    return _Told(scores, record, tables, notes)
+
+
+def _predictions(predicted: PredictedRelations) -> Iterator[Prediction]:
+    """Yield triples as the scorer and a submission take them, with the margin as their score."""
+    for name, relations in predicted.relations.items():
+        for one in relations:
+            margin = (one.extra or {}).get("margin", one.score)
+            triple = one.head, one.tail, one.relation
+            yield Prediction(name, *triple, one.evidence or (), margin)
 
 
 def _submission(pred: Path, predictions: Sequence[Prediction]) -> Path:
@@ -133,72 +229,18 @@ def _top(gold: Gold) -> Iterator[RelationGroup]:
         yield from (top, top.others(f"below_top_{size}"))
 
 
-def _intervals(scores: Scores, samples: int, seed: int) -> Intervals:
-    if not samples:
-        return {}
-    return bootstrap(scores.counts, samples, seed)
-
-
-def _print(console: Console, scores: Scores, body: Mapping[str, Any], intervals: Intervals) -> None:
-    console.print(_overall(scores, intervals))
-    console.print(_groups(scores))
-    for line in _notes(scores, body):
-        console.print(escape(line), highlight=False, soft_wrap=True)
-
-
-def _table(title: str) -> Table:
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
-    table.add_column("", overflow="fold", min_width=13)
-    for name in ("F1", "P", "R", "gold", "predicted", "correct"):
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _overall(scores: Scores, intervals: Intervals) -> Table:
-    table = _table("Scores in percent")
-    if intervals:
-        table.add_column("95 % of F1", justify="right", no_wrap=True)
-    rows: list[tuple[str, str, list[str]]] = [("relations", "f1", _cells(scores.overall))]
-    for name, ign in scores.ign.items():
-        cells = [*map(_percent, (ign.f1, ign.precision, scores.recall)), "", "", ""]
-        rows.append((f"Ign ({name})", f"ign_f1/{name}", cells))
-    if scores.evidence is not None:
-        rows.append(("evidence", "evidence_f1", _cells(scores.evidence)))
-    rows.append(("macro", "", [_percent(scores.macro_f1), "", "", "", "", ""]))
-    for title, key, cells in rows:
-        low, high = intervals.get(key, (0.0, 0.0))
-        ends = [f"{_percent(low)}-{_percent(high)}" if key in intervals else ""]
-        table.add_row(escape(title), *cells, *(ends if intervals else []))
-    return table
-
-
-def _groups(scores: Scores) -> Table:
-    table = _table("Groups")
-    table.add_column("P over all*", justify="right", no_wrap=True)
-    for title, rates in scores.groups.items():
-        published = (
-            _percent(rates.precision_over_all_predictions)
-            if isinstance(rates, RelationGroupRates)
-            else ""
-        )
-        table.add_row(escape(title), *_cells(rates), published)
-    return table
-
-
-def _cells(rates: Rates) -> list[str]:
-    counts = f"{rates.gold:,}", f"{rates.predicted:,}", f"{rates.correct:,}"
-    return [*map(_percent, (rates.f1, rates.precision, rates.recall)), *counts]
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f}"
-
-
-def _notes(scores: Scores, body: Mapping[str, Any]) -> Iterator[str]:
-    yield "* as in published top-k tables, too low: correct ones over predictions of all relations"
+def _sources(body: Mapping[str, Any]) -> Iterator[str]:
     for part in ("predictions", "gold", "facts"):
         if body[part] is not None:
             yield f"{part}: {body[part]['file']} (sha256 {body[part]['sha256'][:12]})"
+
+
+def _resampled(samples: int, seed: int) -> Iterator[str]:
+    if samples:
+        yield f"intervals: {samples:,} resamples of documents, seed {seed}"
+
+
+def _notes(scores: Scores, frequent: Sequence[str]) -> Iterator[str]:
     for ign in scores.ign.values():
         yield f"Ign F1 leaves out {ign.seen_correct:,} correct predictions known from {ign.facts}"
     if not scores.ign:
@@ -206,16 +248,11 @@ def _notes(scores: Scores, body: Mapping[str, Any]) -> Iterator[str]:
             "Ign F1 is not shown: it needs the training facts (--facts FILE), and is another "
             "number for every set of facts"
         )
-    yield f"frequent: {', '.join(body['frequent'])}"
+    yield f"frequent: {', '.join(frequent)}"
     if scores.evidence is None:
         yield "evidence is not scored: no label of the gold has any"
     elif not scores.evidence.predicted:
         yield "no prediction has evidence"
-    if body["bootstrap"]:
-        settings = body["bootstrap"]
-        yield f"intervals: {settings['samples']:,} resamples of documents, seed {settings['seed']}"
-    yield f"{scores.documents:,} documents scored, docre {body['docre']}"
-    yield from (f"{count:,} {what}" for count, what in _irregular(scores) if count)
 
 
 def _irregular(scores: Scores) -> Iterator[tuple[int, str]]:
@@ -224,3 +261,15 @@ def _irregular(scores: Scores) -> Iterator[tuple[int, str]]:
     yield scores.unknown_titles, "predictions are for documents the gold does not have: wrong"
     yield scores.unknown_relations, "predictions are of relations the gold does not have: wrong"
     yield scores.duplicates, "repeated predictions were dropped; the first one counts"
+
+
+def _irregular_joint(scores: JointScores) -> Iterator[tuple[int, str]]:
+    yield len(scores.missing_documents), "documents have no prediction at all: all in them missed"
+    yield len(scores.unknown_documents), "documents are not in the gold: all in them wrong"
+    yield scores.unlabelled_documents, "documents without labels are judged up to the entities"
+    yield scores.unjudged_relations, "relations predicted there were left out"
+    yield scores.duplicates, "repeated entities and relations were dropped"
+    repeated = scores.partial_coreference.repeated_gold
+    yield repeated, "gold mentions of several entities count for one in MUC, B3 and CEAF-e"
+    repeated = scores.partial_coreference.repeated_predicted
+    yield repeated, "predicted mentions of several entities, likewise"

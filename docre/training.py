@@ -21,16 +21,18 @@ import docre.data.modules
 import docre.distillation.online_teacher
 import docre.distillation.stored_scores
 import docre.heads
+import docre.joint
 import docre.losses
 import docre.memory
 import docre.refinement  # noqa: F401
+from docre.base_model import DocumentModel
 from docre.callbacks import PredictionFile, RunCheckpoint, ScoreFiles, StopEarly, Throughput
 from docre.callbacks.checkpoint import WholeCheckpoints
 from docre.callbacks.run_folder import log_folder
 from docre.callbacks.score_files import describe_run, write_json
 from docre.data.modules.base import DocREDataModule
 from docre.errors import DocreError
-from docre.model import DocREModel
+from docre.model_class import DEFAULT, load_model_class, model_class_of
 from docre.parent import read_checkpoint
 from docre.quiet import be_quiet
 from docre.run_arguments import expand
@@ -54,12 +56,12 @@ class RunRecord(SaveConfigCallback):
         if folder is None or not trainer.is_global_zero:
             return
         data = cast(DocREDataModule, cast(Any, trainer).datamodule)
-        model = cast(DocREModel, pl_module)
+        model = cast(DocumentModel, pl_module)
         body = describe_run(trainer, model) | {
             "tokenizer": data.tokenizer_name,
             "types": data.types,
             "features": msgspec.to_builtins(data.features),
-            "teacher": None if model.teacher is None else model.teacher.describe(),
+            **model.describe(),
         }
         write_json(folder / "run.json", body)
         named = {name: data.relations.descriptions.get(name, "") for name in data.relations}
@@ -72,16 +74,17 @@ class DocRECLI(LightningCLI):
     Args:
         name: Folder under ``runs`` for the run.
         run: Earlier run that is tested or predicts.
+        model_class: Import path of the model; its options are those under ``model``.
     """
 
-    def __init__(self, name: str, run: Path | None) -> None:
+    def __init__(self, name: str, run: Path | None, model_class: str = DEFAULT) -> None:
         self.run_folder = run
         logger = {
             "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
             "init_args": {"save_dir": "runs", "name": name, "default_hp_metric": False},
         }
         super().__init__(
-            DocREModel,
+            load_model_class(model_class),
             DocREDataModule,
             subclass_mode_data=True,
             save_config_callback=RunRecord,
@@ -107,6 +110,14 @@ class DocRECLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what a run always has: a checkpoint of the best epoch, early stopping."""
+        parser.add_argument(
+            "--model_class",
+            type=str,
+            default=DEFAULT,
+            help="Import path of the model, whose options are those under --model: pairs of given "
+            "entities (docre.model.DocREModel), joint extraction (docre.joint_model.JointModel), "
+            "or one of your own.",
+        )
         parser.add_argument(
             "--select_on",
             type=str | None,
@@ -267,7 +278,7 @@ def run(arguments: Sequence[str], interface: type[DocRECLI] = DocRECLI) -> DocRE
     before = sys.argv
     sys.argv = [before[0], *expanded.arguments]
     try:
-        return interface(expanded.name, expanded.run)
+        return interface(expanded.name, expanded.run, model_class_of(expanded.arguments))
     except MisconfigurationException as error:
         raise DocreError(explain(str(error))) from error
     except ModuleNotFoundError as error:

@@ -209,9 +209,11 @@ def said(name):
 
 
 def test_overlays_of_two_folders_speak_of_different_things():
-    places = {name: said(name) for name in OVERLAYS}
+    # those of joint models go over other systems
+    names = [name for name in OVERLAYS if "/joint/" not in name]
+    places = {name: said(name) for name in names}
     clashes = set()
-    for one, other in combinations(OVERLAYS, 2):
+    for one, other in combinations(names, 2):
         folders = one.split("/")[1], other.split("/")[1]
         if folders[0] != folders[1]:
             for (a, value), (b, others) in product(places[one].items(), places[other].items()):

@@ -60,6 +60,10 @@ SIBLINGS = {
     "docred_comm_atlop_bert": "redocred_comm_atlop",
     "docred_mixed_comm_atlop_bert": "redocred_comm_atlop",
     "docred_mixed_atlop_bert": "redocred_atlop",
+    "redocred_jerex_grc": "docred_jerex_grc",
+    "redocred_jerex_mrc": "docred_jerex_mrc",
+    "redocred_similarity_jerex_grc": "docred_similarity_jerex_grc",
+    "redocred_similarity_jerex_mrc": "docred_similarity_jerex_mrc",
 }
 TRAINED = [name for name in SYSTEMS if name.removesuffix(".yaml") not in SIBLINGS]
 
@@ -143,6 +147,21 @@ def typed(seed, types, relation):
     return Document(str(seed), (tuple(WORDS),), entities, labels, candidates=pairs)
 
 
+def pubtator_text(seed):
+    """A document as the original files of CDR have them: a text, words where the text has them."""
+    text = f"{' '.join(WORDS)}. {' '.join(WORDS[:6])} again."
+    spans, start = [], 0
+    for word in WORDS:
+        spans.append((start, start + len(word)))
+        start += len(word) + 1
+    chosen = Random(seed).sample(range(len(WORDS)), 6)
+    types = ["Chemical", "Disease"] * 3
+    names = {f"{kind[0]}{word}": [spans[word]] for kind, word in zip(types, chosen, strict=True)}
+    return Document.from_text(
+        str(1000 + seed), text, names, [(0, 1, "CID"), (2, 3, "CID")], types=types
+    )
+
+
 def abstract(seed):
     """A record of ChemDisGene."""
     random = Random(seed)
@@ -196,6 +215,11 @@ def workplace(tmp_path_factory):
         write_documents(folder / f"data/docred/{name}.json", train, "docred")
     for name in ("dev", "dev_ext", "dev_revised", "test_revised"):
         write_documents(folder / f"data/docred/{name}.json", held_out, "docred")
+    for name, made in (("train", train), ("dev", held_out), ("test", held_out)):
+        write_documents(folder / f"data/docred/{name}_joint.json", made, "docred")
+    for first, name in enumerate(("Training", "Development", "Test")):
+        made = [pubtator_text(seed) for seed in range(20 * first, 20 * first + 12)]
+        write_documents(folder / f"data/cdr/CDR_{name}Set.PubTator.txt", made, "pubtator")
     hidden = [replace(made, relations=None) for made in held_out]
     write_documents(folder / "data/docred/test.json", hidden, "docred")
     (folder / "data/redocred").symlink_to("docred")
@@ -231,6 +255,7 @@ def without_fetching(patch):
     """Toy files are not the official ones."""
     for module in ("docred", "biomedical"):
         patch.setattr(f"docre.data.modules.{module}.fetch", lambda *_, **__: None)
+    patch.setattr("docre.data.modules.docred_joint.DocREDJoint.fetch", lambda _: None)
 
 
 class Stop(Exception):
@@ -285,6 +310,8 @@ def tiny_settings(name):
         return TINY_QUICKSTART
     model = content(name)["model"] if name else {}
     made = deepcopy(TINY)
+    if name and "model_class" in content(name):
+        return made
     layers = model.get("encoder", {}).get("init_args", {}).get("layers", 1)
     encoder = made["model"]["encoder"]["init_args"]["config"]
     encoder["num_hidden_layers"] = max(layers, encoder["num_hidden_layers"])

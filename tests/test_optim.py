@@ -96,3 +96,14 @@ def test_published_rates_are_the_defaults():
     rates = LearningRates()
     assert (rates.encoder.lr, rates.head.lr, rates.memory) == (3e-5, 1e-4, None)
     assert rates.encoder.weight_decay == rates.head.weight_decay == 0
+
+
+def test_vectors_can_be_spared_from_decay():
+    part = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
+    settings = {"head": GroupSettings(1e-3, 0.01, decay_vectors=False)}
+    matrices, vectors = parameter_groups({"head": [part]}, settings)
+    assert (matrices["name"], matrices["weight_decay"]) == ("head", 0.01)
+    assert (vectors["name"], vectors["weight_decay"]) == ("head_vectors", 0.0)
+    assert [p.shape for p in matrices["params"]] == [part[0].weight.shape]
+    assert len(vectors["params"]) == 3
+    assert {group["lr"] for group in (matrices, vectors)} == {1e-3}

@@ -54,21 +54,24 @@ def test_training_commands_are_understood(tmp_path, monkeypatch):
     from docre.run_arguments import expand
 
     monkeypatch.chdir(tmp_path)
-    run_folder = tmp_path / "runs" / "redocred_ttm" / "version_0"
-    (run_folder / "checkpoints").mkdir(parents=True)
-    (run_folder / "checkpoints" / "best.ckpt").touch()
-    (run_folder / "config.yaml").write_text("data: {class_path: docre.data.modules.ReDocRED}")
-    (run_folder / "run.json").write_text('{"types": [], "tokenizer": "t", "features": {}}')
-    (tmp_path / "mine.jsonl").touch()
+    for name, data in (("redocred_ttm", "ReDocRED"), ("cdr_jerex_mrc", "CDR")):
+        run_folder = tmp_path / "runs" / name / "version_0"
+        (run_folder / "checkpoints").mkdir(parents=True)
+        (run_folder / "checkpoints" / "best.ckpt").touch()
+        (run_folder / "config.yaml").write_text(f"data: {{class_path: docre.data.modules.{data}}}")
+        (run_folder / "run.json").write_text('{"types": [], "tokenizer": "t", "features": {}}')
+    for name in ("mine", "texts"):
+        (tmp_path / f"{name}.jsonl").touch()
     text = [b for b in blocks("README.md", "sh") if "docre fit" in b]
     lines = [line.split("#")[0].strip() for b in text for line in b.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("docre ")]
-    others = {"configs", "chain", "distil", "fuse", "report"}
+    others = {"configs", "chain", "distil", "fuse", "report", "tune"}
     assert {c[0] for c in commands} == {"fit", "test", "predict", *others}
     for command in commands:
         if command[0] == "fit":
             done = run([sys.executable, "-m", "docre", *command, "--print_config"], tmp_path)
-            assert "class_path: docre.heads.PairHead" in done.stdout
+            head = "MultiInstanceRelationHead" if "jerex" in command[-1] else "PairHead"
+            assert re.search(rf"class_path: docre\.(heads|joint)\.{head}$", done.stdout, re.M)
         elif command[0] == "chain":
             done = run([sys.executable, "-m", "docre", *command, "--dry_run"], tmp_path)
             assert done.stdout.count("docre fit") == 3

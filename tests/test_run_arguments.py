@@ -8,6 +8,7 @@ import pytest
 
 from docre.configs import config_folder, config_names, find_config, summary
 from docre.errors import DocreError
+from docre.joint_tuning.thresholds_file import write_thresholds
 from docre.run_arguments import expand
 
 
@@ -106,6 +107,42 @@ def test_a_run_is_its_config_and_checkpoint(run):
         arguments = expand(["validate", "--run", str(run), *given]).arguments
         assert str(best) not in arguments
         assert sum("--ckpt_path" in word for word in arguments) == 1
+
+
+def test_tuned_thresholds_of_a_run(run, caplog):
+    last = run / "checkpoints" / "last.ckpt"
+    last.write_bytes(b"weights")
+    write_thresholds(run, last, {"mention": 0.25, "coreference": 0.5, "relation": 1e-06, "f1": 1})
+    for command in ("validate", "test", "predict"):
+        found = expand([command, "--run", str(run), "--model.thresholds.mention", "0.7"]).arguments
+        # before what is given: that counts
+        assert found[-5:] == [
+            "--model.thresholds.mention=0.25",
+            "--model.thresholds.coreference=0.5",
+            "--model.thresholds.relation=1e-06",
+            *("--model.thresholds.mention", "0.7"),
+        ]
+    assert not caplog.records
+    other = run / "other.ckpt"
+    other.write_bytes(b"other weights")
+    for named in (["--ckpt_path", str(other)], [f"--ckpt_path={other}"]):
+        found = expand(["test", "--run", str(run), *named])
+        assert not any(word.startswith("--model") for word in found.arguments)
+        assert "thresholds.json was tuned for another checkpoint than" in caplog.text
+        caplog.clear()
+    same = run / "same.ckpt"
+    same.write_bytes(b"weights")
+    found = expand(["test", "--run", str(run), "--ckpt_path", str(same)])
+    assert "--model.thresholds.coreference=0.5" in found.arguments
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{}", '{"mention": 2}', '{"mention": 0.5, "coreference": 0.5}']
+)
+def test_damaged_thresholds(run, body):
+    (run / "thresholds.json").write_text(body)
+    with pytest.raises(DocreError, match=r"thresholds\.json cannot be read .*run docre tune again"):
+        expand(["test", "--run", str(run)])
 
 
 def test_own_documents(run, tmp_path):

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 import docre
 from docre.data.formats.official import read_predictions
+from docre.data.reading import read_documents
+from docre.data.writing import write_documents
+from docre.documents import Document
 from docre.errors import DocreError
 from docre.score_command import score_files
-from docre.scoring import UnlabelledError
+from docre.scoring import JointScores, UnlabelledError, score_joint
+from tests.toy import document as toy
 
 MENTION = {"name": "Ada", "sent_id": 0, "pos": [0, 1], "type": "PER"}
 
@@ -131,3 +136,135 @@ def test_predictions_where_documents_belong(files):
         run({**files, "pred": files["gold"], "gold": files["pred"]})
     with pytest.raises(DocreError, match="are the arguments swapped"):
         run(files, facts=files["pred"])
+
+
+def test_lines_of_triples(files, tmp_path):
+    """What docre predict writes gives the scores of result.json."""
+    lines = tmp_path / "predictions.jsonl"
+    triples = [
+        {"head": 0, "tail": 1, "relation": "P1", "score": 2.0, "margin": 1.5, "evidence": [0]},
+        {"head": 1, "tail": 0, "relation": "P1", "score": 2.0, "margin": 0.5, "evidence": []},
+    ]
+    lines.write_text(json.dumps({"id": "one", "triples": triples}) + "\n")
+    scores, _ = run({**files, "pred": lines})
+    assert (scores.overall.correct, scores.overall.predicted, scores.overall.gold) == (1, 2, 2)
+    with pytest.raises(UnlabelledError):
+        run({"pred": lines, "gold": files["blind"]})
+    written = read_predictions(lines.with_suffix(".zip"))
+    assert [one.score for one in written] == [1.5, 0.5]
+
+
+# --- joint extraction -----------------------------------------------------------------------------
+
+
+def retyped(one):
+    """Entities in another order, the first of another type."""
+    entities = [replace(e, type="NEW" if n == 0 else e.type) for n, e in enumerate(one.entities)]
+    last = len(entities) - 1
+    relations = tuple(replace(r, head=last - r.head, tail=last - r.tail) for r in one.relations)
+    return replace(one, entities=tuple(entities[::-1]), relations=relations)
+
+
+@pytest.fixture
+def joint(tmp_path):
+    gold = [toy(seed, 4) for seed in range(9)]
+    made = [*(retyped(one) for one in gold[:6]), replace(gold[6], id="else")]
+    paths = {"gold": tmp_path / "gold.json", "pred": tmp_path / "predictions.jsonl"}
+    write_documents(paths["gold"], gold, "docred")
+    write_documents(paths["pred"], made)
+    return paths
+
+
+def scores_of(paths):
+    return score_joint(*(read_documents(paths[name]) for name in ("gold", "pred")))
+
+
+def test_entities_of_their_own_are_told_by_the_file(joint):
+    scores, text = run(joint, bootstrap=30, seed=4)
+    expected = scores_of(joint)
+    assert isinstance(scores, JointScores)
+    assert scores == expected
+    assert 0 < expected.relation_strict.overall.f1 < expected.relation_relaxed.overall.f1
+    intervals = expected.intervals(30, 4)
+    for level in ("mention", "coreference", "entity", "relation_relaxed", "relation_strict"):
+        rates = getattr(expected, level).overall
+        row = level.replace("_", " ")
+        (line,) = (line for line in text.splitlines() if line.strip().startswith(f"{row} "))
+        low, high = intervals[f"{level}_f1"]
+        assert line.split()[-7:] == [
+            *(f"{100 * value:.2f}" for value in (rates.f1, rates.precision, rates.recall)),
+            *map(str, (rates.gold, rates.predicted, rates.correct)),
+            f"{100 * low:.2f}-{100 * high:.2f}",
+        ]
+    assert "30 resamples of documents, seed 4" in text
+    assert "3 documents have no prediction at all" in text
+    assert "1 documents are not in the gold: all in them wrong" in text
+    assert f"(sha256 {hashlib.sha256(joint['pred'].read_bytes()).hexdigest()[:12]})" in text
+    assert "Ign F1" not in text
+
+
+def test_a_table_of_joint_scores_fits_a_terminal(joint):
+    console = Console(file=io.StringIO(), width=80)
+    score_files(joint["pred"], joint["gold"], bootstrap=20, console=console)
+    table = console.file.getvalue().partition("predictions:")[0]
+    assert "95 % of F1" in table
+    assert "\u2026" not in table
+
+
+def test_joint_json_and_output_are_equal(joint, tmp_path):
+    output = tmp_path / "scores.json"
+    scores, text = run(joint, json=True, output=output, bootstrap=20)
+    body = json.loads(text)
+    assert body == json.loads(output.read_text())
+    assert body["scores"] == scores.to_dict(labels=True)
+    assert body["intervals"] == {name: list(ends) for name, ends in scores.intervals(20, 0).items()}
+    assert body["bootstrap"]["samples"] == 20
+
+
+@pytest.mark.parametrize("option", [{"facts": "gold"}, {"frequent": ["born_in"]}])
+def test_options_of_triples_are_refused(joint, option):
+    (name,) = option
+    given = {"facts": joint["gold"]} if name == "facts" else option
+    with pytest.raises(DocreError, match=f"--{name} is for triples of given entities"):
+        run(joint, **given)
+
+
+def test_without_labels_entities_are_judged(joint):
+    write_documents(joint["gold"], [replace(toy(n, 4), relations=None) for n in range(9)])
+    scores, text = run(joint, bootstrap=5)
+    assert scores.relation_strict is None
+    assert scores == scores_of(joint)
+    assert "relation strict" not in text
+    assert "9 documents without labels are judged up to the entities" in text
+
+
+def test_words_of_a_raw_text_may_be_cut_otherwise(tmp_path):
+    text = "Anti-TNFalpha drugs fell. He met Bob."
+    gold = Document.from_text("d", text, [[(5, 8)], [(33, 36)]], [(0, 1, "r")], ["A", "B"])
+    made = Document.from_text("d", text, [[(33, 36)], [(5, 13)]], [(0, 1, "r")], ["B", "A"])
+    assert gold.sentences != made.sentences
+    paths = {"gold": tmp_path / "gold.jsonl", "pred": tmp_path / "pred.jsonl"}
+    for name, one in (("gold", gold), ("pred", made)):
+        write_documents(paths[name], [one])
+    scores, _ = run(paths)
+    assert (scores.entity.overall.correct, scores.relation_relaxed.overall.correct) == (1, 0)
+    write_documents(paths["pred"], [replace(made, text=None, offsets=None)])
+    with pytest.raises(DocreError, match=r"'d', sentences: .*other sentences or words"):
+        run(paths)
+
+
+@pytest.mark.parametrize("first", ["triples", "documents"])
+def test_a_file_is_of_one_kind(joint, first):
+    line = json.dumps({"id": "toy 8", "triples": []}) + "\n"
+    documents = joint["pred"].read_text()
+    joint["pred"].write_text(line + documents if first == "triples" else documents + line)
+    with pytest.raises(DocreError) as caught:
+        run(joint)
+    assert "'toy 8': 1 lines of triples and 7 documents" in str(caught.value)
+    assert "on_error" not in str(caught.value)
+
+
+def test_documents_without_ids_are_explained(joint):
+    joint["pred"].write_text(json.dumps([{"tokens": [], "mentions": [], "entities": []}]))
+    with pytest.raises(DocreError, match=r"do not say which documents.*\.jsonl"):
+        run(joint)

@@ -26,11 +26,21 @@ FORBIDDEN = {
         "transformers",
     ),
     "data/formats": ("docre.batch", "docre.data.modules", "docre.cli", "torch", "lightning"),
-    "data": ("docre.model", "docre.joint", "docre.heads", "docre.memory", "docre.losses"),
+    "data": (
+        *("docre.model", "docre.joint", "docre.joint_data", "docre.heads", "docre.memory"),
+        "docre.losses",
+    ),
+    "joint_data": (
+        *("docre.model", "docre.base_model", "docre.joint_model", "docre.metrics"),
+        *("docre.joint_metrics", "docre.training", "docre.cli", "lightning"),
+    ),
     "batch.py": ("docre.", "lightning"),
     **dict.fromkeys(
         ("outputs.py", "pooling.py", "grids.py", "decoding.py", "evidence.py", *BRICKS),
-        ("docre.data", "docre.model", "docre.metrics", "docre.cli", "lightning", "transformers"),
+        (
+            *("docre.data", "docre.joint_data", "docre.model", "docre.metrics", "docre.cli"),
+            *("lightning", "transformers"),
+        ),
     ),
     "encoder.py": ("docre.model", "docre.heads", "docre.data.modules", "docre.cli", "lightning"),
 }

@@ -13,6 +13,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from docre.callbacks.read_warmup import is_warming_up
 from docre.data.writing import atomic_file
 from docre.errors import DocreError
 
@@ -21,7 +22,8 @@ class RunCheckpoint(ModelCheckpoint):
     """Keeps the best epoch as Lightning does, and the last one always.
 
     Lightning's ``save_last`` writes only when it also writes a new best, so that whoever goes on
-    from there would repeat all epochs since.
+    from there would repeat all epochs since. An epoch that ends within the :class:`ReadWarmup` is
+    never the best: it would be tested with reads that it never learnt.
 
     Args:
         keep_last: Write ``last.ckpt`` after each epoch, to go on from.
@@ -32,11 +34,31 @@ class RunCheckpoint(ModelCheckpoint):
         super().__init__(**kwargs)
         self.keep_last = keep_last
 
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Keep the best, if it is to be looked for here."""
+        if not is_warming_up(trainer):
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Keep the best, if it is to be looked for here."""
+        if not is_warming_up(trainer):
+            super().on_validation_end(trainer, pl_module)
+
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Write the last checkpoint."""
-        super().on_train_epoch_end(trainer, pl_module)
+        """Keep the best and write the last."""
+        if not is_warming_up(trainer):
+            super().on_train_epoch_end(trainer, pl_module)
         if self.keep_last and self.dirpath and not cast(Any, trainer).fast_dev_run:
             trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt", self.save_weights_only)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +17,7 @@ from docre.data.writing import atomic_file
 from docre.provenance import provenance
 
 if TYPE_CHECKING:
-    from docre.model import DocREModel
+    from docre.base_model import DocumentModel
 
 
 class ScoreFiles(lightning.Callback):
@@ -36,17 +37,19 @@ class ScoreFiles(lightning.Callback):
     def _write(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, split: str
     ) -> None:
-        model = cast("DocREModel", pl_module)
+        model = cast("DocumentModel", pl_module)
         if model.score is None:
             return
-        scores = model.score.scores()  # gathers: on every rank
+        scores = cast(Any, model.score).scores()  # gathers: on every rank
         if not trainer.is_global_zero:
             return
-        body = describe_run(trainer, model) | {
-            "split": split,
-            "scores": scores.to_dict(relations=True),
-            "facts": [ign.facts for ign in scores.ign.values()],
-        }
+        levels = getattr(model, "levels", None)
+        if levels is not None:
+            scores = replace(scores, levels=levels)
+        body = describe_run(trainer, model) | {"split": split} | scores.to_record()
+        thresholds = getattr(model, "thresholds", None)
+        if thresholds is not None:
+            body["thresholds"] = thresholds
         folder = run_folder(trainer)
         target = None if folder is None else folder / "scores" / f"{split}.json"
         if target is not None:
@@ -54,7 +57,7 @@ class ScoreFiles(lightning.Callback):
         print_scores(split, scores, target)
 
 
-def describe_run(trainer: lightning.Trainer, model: DocREModel) -> dict[str, Any]:
+def describe_run(trainer: lightning.Trainer, model: DocumentModel) -> dict[str, Any]:
     """Return what belongs beside every score: code, versions, data, checkpoint, parent."""
     data = cast(Any, trainer).datamodule
     path = trainer.ckpt_path
@@ -95,9 +98,6 @@ def print_scores(split: str, scores: Any, target: Path | None) -> None:
     from rich.console import Console
 
     console = Console()
-    parts = [f"F1 {scores.f1:.4f}"]
-    parts += [f"Ign F1 {ign.f1:.4f} (without {ign.facts.name})" for ign in scores.ign.values()]
-    parts += [f"P {scores.overall.precision:.4f}", f"R {scores.overall.recall:.4f}"]
-    console.print(f"[bold]{split}[/bold]  {'  '.join(parts)}", highlight=False, soft_wrap=True)
+    console.print(scores.summary(split), highlight=False, soft_wrap=True)
     if target is not None:
         console.print(f"written to {target}", highlight=False, soft_wrap=True)

@@ -7,9 +7,13 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import EarlyStopping
 
+from docre.callbacks.read_warmup import is_warming_up
+
 
 class StopEarly(EarlyStopping):
     """Stops when the development score has not become better for some validations.
+
+    Those within the :class:`ReadWarmup` are of another model, and not looked at.
 
     Args:
         monitor: The logged score.
@@ -33,10 +37,10 @@ class StopEarly(EarlyStopping):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Look at the score, if a patience was given."""
-        if self.is_on:
+        if self.is_on and not is_warming_up(trainer):
             super().on_validation_end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Look at the score, if a patience was given."""
-        if self.is_on:
+        if self.is_on and not is_warming_up(trainer):
             super().on_train_epoch_end(trainer, pl_module)

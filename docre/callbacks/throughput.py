@@ -43,7 +43,7 @@ class Throughput(lightning.Callback):
         """Count a batch, and log every so many steps."""
         self._seen["documents"] += len(batch)
         self._seen["tokens"] += sum(batch.sizes.tokens)
-        self._seen["pairs"] += batch.num_pairs
+        self._seen["pairs"] += sum(batch.sizes.pairs)
         if (batch_idx + 1) % cast(Any, trainer).log_every_n_steps or not trainer.loggers:
             return
         seconds = time.perf_counter() - self._start

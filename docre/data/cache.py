@@ -1,7 +1,7 @@
 """The feature cache: a file of documents becomes Arrow once and is memory-mapped ever after.
 
 A cache entry is a folder named after everything that decides its content: the bytes of the files,
-the tokenizer, markers, length, relations, types, error policy and this code itself. It appears
+the tokenizer, the settings and code of its rows, relations, types and error policy. It appears
 under its name only when it is complete, is built by one process while others wait, and is checked
 when it is opened and rebuilt when it is damaged.
 """
@@ -25,9 +25,8 @@ import tokenizers
 import xxhash
 from filelock import FileLock
 
-from docre.data.columns import schema
+from docre.data.columns import PAIR_ROWS, RowKind, RowMaker, schema, to_record_batch
 from docre.data.feature_table import FeatureTable
-from docre.data.features import Featurizer
 from docre.data.formats.base import Format
 from docre.data.preprocess import preprocess
 from docre.data.reading import DocumentReader, OnError, ReadReport
@@ -35,18 +34,14 @@ from docre.errors import DocreError
 
 _log = logging.getLogger(__name__)
 _ROWS, _MANIFEST, _REPORT = "rows.arrow", "manifest.json", "report.json"
-# Whatever changes a row for the same input: its source text is part of the key.
+# Whatever changes rows of any kind for the same input: its source text is part of the key.
 _CODE = (
     "docre.checking",
     "docre.documents",
     "docre.repair",
     "docre.segmentation",
     "docre.data.columns",
-    "docre.data.features",
-    "docre.data.layout",
-    "docre.data.markers",
     "docre.data.pieces",
-    "docre.data.published_alignment",
     "docre.data.reading",
     "docre.data.formats.abstract_rows",
     "docre.data.formats.abstracts",
@@ -83,13 +78,13 @@ class Corpus:
     check_types: bool = False
     companions: tuple[Path, ...] = ()
 
-    def reader(self, featurizer: Featurizer, report: ReadReport | None = None) -> DocumentReader:
+    def reader(self, maker: RowMaker, report: ReadReport | None = None) -> DocumentReader:
         """Return the reader of this corpus."""
         return DocumentReader(
             self.path,
             self.format,
-            relations=featurizer.relations if self.check_relations else None,
-            types=featurizer.types if self.check_types else None,
+            relations=maker.relations if self.check_relations else None,
+            types=maker.types if self.check_types else None,
             on_error=self.on_error,
             report=report,
             limit=self.limit,
@@ -102,8 +97,8 @@ class Cached:
 
     Args:
         folder: Where it lies.
-        table: The feature rows.
-        summary: Counts of the reading: documents, kept, fixed, skipped, tokens and mentions lost.
+        table: The rows.
+        summary: Counts of the reading: documents, kept, fixed, skipped, and what rows have lost.
     """
 
     folder: Path
@@ -127,43 +122,45 @@ def default_cache_dir() -> Path:
 
 def build_or_open(
     corpus: Corpus,
-    featurizer: Featurizer,
+    maker: RowMaker,
     cache_dir: Path | None = None,
     num_proc: int = 1,
     progress: bool = True,
+    kind: RowKind = PAIR_ROWS,
 ) -> Cached:
-    """Return the features of a corpus, from the cache if it has them.
+    """Return the rows of a corpus, from the cache if it has them.
 
     Args:
         corpus: The file and how to read it.
-        featurizer: Tokenizer, relations and settings.
+        maker: Turns documents into rows.
         cache_dir: Folder for all caches.
         num_proc: Processes to build with.
         progress: Show a progress bar where there is a terminal.
+        kind: Which rows the maker makes.
 
     Raises:
         DataError: If the file has problems and ``on_error`` is ``fail``; nothing is cached then.
     """
-    key = cache_key(corpus, featurizer)
+    key = cache_key(corpus, maker, kind)
     root = cache_dir or default_cache_dir()
     folder = root / f"{corpus.path.name.split('.')[0]}-{key}"
-    found = _open(folder)
+    found = _open(folder, kind)
     if found is not None:
         return found
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / f"{folder.name}.lock"):
-            found = _open(folder)  # another process may have built it while this one waited
+            found = _open(folder, kind)  # another process may have built it while this one waited
             if found is not None:
                 return found
             _clear(root, folder)
-            _build(corpus, featurizer, folder, num_proc, progress)
+            _build(corpus, maker, folder, num_proc, progress, kind)
     except OSError as error:
         raise DocreError(
             f"the cache folder {root} cannot be written ({error.strerror or error}); free some "
             "space, or choose another folder with cache_dir or DOCRE_CACHE"
         ) from error
-    built = _open(folder)
+    built = _open(folder, kind)
     if built is None:
         raise DocreError(
             f"the cache {folder} is damaged right after it was written: check the disk"
@@ -171,7 +168,7 @@ def build_or_open(
     return built
 
 
-def cache_key(corpus: Corpus, featurizer: Featurizer) -> str:
+def cache_key(corpus: Corpus, maker: RowMaker, kind: RowKind = PAIR_ROWS) -> str:
     """Return the hash of everything that decides the rows."""
     parts = {
         "files": [file_hash(path) for path in (corpus.path, *corpus.companions)],
@@ -186,11 +183,11 @@ def cache_key(corpus: Corpus, featurizer: Featurizer) -> str:
             corpus.check_relations,
             corpus.check_types,
         ],
-        "tokenizer": [featurizer.pieces.fingerprint(), tokenizers.__version__],
-        "settings": asdict(featurizer.settings),
-        "relations": list(featurizer.relations),
-        "types": featurizer.types,
-        "code": code_hash(),
+        "tokenizer": [maker.pieces.fingerprint(), tokenizers.__version__],
+        "settings": asdict(maker.settings),
+        "relations": list(maker.relations),
+        "types": maker.types,
+        "code": [code_hash(), kind.row.__qualname__, code_hash(kind.code)],
     }
     return xxhash.xxh3_64_hexdigest(msgspec.json.encode(parts, order="sorted"))
 
@@ -211,7 +208,7 @@ def file_hash(path: Path) -> str:
 
 @cache
 def code_hash(modules: tuple[str, ...] = _CODE) -> str:
-    """Return a hash of the source of modules; left out, of all that turns files into rows."""
+    """Return a hash of the source of modules; left out, of all that reads files."""
     digest = xxhash.xxh3_64()
     for name in modules:
         source = import_module(name).__file__
@@ -224,7 +221,7 @@ def _settings_of(chosen: Format) -> dict[str, str]:
     return {name: str(getattr(chosen, name)) for name in names if name != "relationships"}
 
 
-def _open(folder: Path) -> Cached | None:
+def _open(folder: Path, kind: RowKind) -> Cached | None:
     """Open a cache entry, or return ``None`` if there is none or it is damaged."""
     try:
         manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes())
@@ -238,18 +235,20 @@ def _open(folder: Path) -> Cached | None:
         return None
     from datasets import Dataset
 
-    return Cached(folder, FeatureTable(Dataset.from_file(str(rows))), manifest["summary"])
+    return Cached(
+        folder, FeatureTable(Dataset.from_file(str(rows)), kind=kind), manifest["summary"]
+    )
 
 
 def _build(
-    corpus: Corpus, featurizer: Featurizer, folder: Path, num_proc: int, progress: bool
+    corpus: Corpus, maker: RowMaker, folder: Path, num_proc: int, progress: bool, kind: RowKind
 ) -> None:
     report = ReadReport()
-    reader = corpus.reader(featurizer, report)
+    reader = corpus.reader(maker, report)
     partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
     try:
-        batches = preprocess(reader, featurizer, num_proc, progress)
-        lost = _write_rows(partial / _ROWS, batches)
+        batches = preprocess(reader, maker, num_proc, progress, kind)
+        lost = _write_rows(partial / _ROWS, batches, kind)
         report.write(partial / _REPORT)
         summary = {
             "documents": report.documents,
@@ -270,26 +269,19 @@ def _build(
         shutil.rmtree(partial, ignore_errors=True)
     if report.errors:
         _log.warning("what was fixed or skipped is listed in %s", folder / _REPORT)
-    if lost["lost_tokens"]:
-        _log.warning(
-            "%s: %d documents were cut, %d tokens and %d mentions are lost",
-            corpus.path.name,
-            lost["cut_documents"],
-            lost["lost_tokens"],
-            lost["lost_mentions"],
-        )
+    said = kind.losses_said(lost)
+    if said:
+        _log.warning("%s: %s", corpus.path.name, said)
 
 
-def _write_rows(path: Path, batches: Iterable[pa.RecordBatch]) -> dict[str, int]:
-    lost = {"cut_documents": 0, "lost_tokens": 0, "lost_mentions": 0}
+def _write_rows(path: Path, batches: Iterable[pa.RecordBatch], kind: RowKind) -> dict[str, int]:
+    lost = dict.fromkeys(kind.losses(to_record_batch([], kind)), 0)
     with path.open("wb") as file:
-        with pa.ipc.new_stream(file, schema()) as writer:
+        with pa.ipc.new_stream(file, schema(kind)) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-                tokens = batch.column("lost_tokens").to_numpy()
-                lost["cut_documents"] += int((tokens > 0).sum())
-                lost["lost_tokens"] += int(tokens.sum())
-                lost["lost_mentions"] += int(batch.column("lost_mentions").to_numpy().sum())
+                for name, count in kind.losses(batch).items():
+                    lost[name] += count
         file.flush()
         os.fsync(file.fileno())
     return lost

@@ -1,15 +1,15 @@
-"""The documents of one split as a data set of feature rows, memory-mapped or in memory."""
+"""The documents of one split as a data set of rows, memory-mapped or in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from docre.data.columns import schema
+from docre.data.columns import PAIR_ROWS, RowKind, schema
 from docre.errors import DocreError
 
 if TYPE_CHECKING:
@@ -25,11 +25,25 @@ class Rows(NamedTuple):
         table: One Arrow row a document.
         row: Row of each document in its data set.
         keep_label: For every label of these rows, whether it is to be seen.
+        epoch: Epoch they are asked for, where that was said.
     """
 
     table: pa.Table
     row: IntArray
     keep_label: NDArray[np.bool_] | None
+    epoch: int = 0
+
+
+class EpochRows(list[int]):
+    """Numbers of rows and the epoch they are wanted in.
+
+    What is drawn anew in each epoch is drawn in the processes of a data loader, which nobody tells
+    the epoch; so it travels with the rows.
+    """
+
+    def __init__(self, rows: Iterable[int], epoch: int) -> None:
+        super().__init__(rows)
+        self.epoch = epoch
 
 
 class FeatureTable:
@@ -42,6 +56,7 @@ class FeatureTable:
         dataset: Rows in the schema of :func:`docre.data.columns.schema`.
         rows: Use only these rows, in this order.
         keep_label: For every label of the whole data set, whether it is to be seen.
+        kind: Which rows they are.
     """
 
     def __init__(
@@ -49,9 +64,11 @@ class FeatureTable:
         dataset: Dataset,
         rows: IntArray | None = None,
         keep_label: NDArray[np.bool_] | None = None,
+        kind: RowKind = PAIR_ROWS,
     ) -> None:
-        if dataset.features.arrow_schema.names != schema().names:
+        if dataset.features.arrow_schema.names != schema(kind).names:
             raise DocreError("this data set was not written as docre features")
+        self.kind = kind
         self._dataset = dataset.with_format("arrow")
         self.rows = np.arange(len(dataset)) if rows is None else rows
         self.keep_label = keep_label
@@ -61,12 +78,15 @@ class FeatureTable:
         self._label_offset = self._offsets("label_relation")
 
     @classmethod
-    def from_batches(cls, batches: Sequence[pa.RecordBatch]) -> FeatureTable:
+    def from_batches(
+        cls, batches: Sequence[pa.RecordBatch], kind: RowKind = PAIR_ROWS
+    ) -> FeatureTable:
         """Make a table in memory."""
         from datasets import Dataset
         from datasets.table import InMemoryTable
 
-        return cls(Dataset(InMemoryTable(pa.Table.from_batches(batches, schema=schema()))))
+        table = pa.Table.from_batches(batches, schema=schema(kind))
+        return cls(Dataset(InMemoryTable(table)), kind=kind)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -78,14 +98,14 @@ class FeatureTable:
         if self.keep_label is not None:
             spans = [self.keep_label[slice(*self._label_offset[row : row + 2])] for row in listed]
             keep = np.concatenate(spans) if spans else np.zeros(0, dtype=bool)
-        return Rows(table, listed, keep)
+        return Rows(table, listed, keep, getattr(index, "epoch", 0))
 
     # torch asks for this name where a loader has a batch sampler
     __getitems__ = __getitem__
 
     def select(self, rows: IntArray) -> FeatureTable:
         """Return the table of some of its documents."""
-        return FeatureTable(self._dataset, self.rows[rows], self.keep_label)
+        return FeatureTable(self._dataset, self.rows[rows], self.keep_label, self.kind)
 
     def with_labels(self, keep: NDArray[np.bool_]) -> FeatureTable:
         """Return the table with only some of its labels to be seen.
@@ -93,7 +113,7 @@ class FeatureTable:
         Args:
             keep: For every label of the whole data set, in order.
         """
-        return FeatureTable(self._dataset, self.rows, keep)
+        return FeatureTable(self._dataset, self.rows, keep, self.kind)
 
     @property
     def ids(self) -> list[str]:
@@ -113,6 +133,11 @@ class FeatureTable:
         if self.keep_label is not None:
             chosen &= self.keep_label
         return relation[chosen]
+
+    def lists(self, column: str) -> list[IntArray]:
+        """Return the values of a list column, by document."""
+        offsets, values = self._offsets(column), self.flat(column)
+        return [values[offsets[row] : offsets[row + 1]] for row in self.rows]
 
     def flat(self, column: str) -> IntArray:
         """Return all values of a list column, one after another."""

@@ -1,19 +1,18 @@
-"""Documents to feature rows in chunks, in this process or in several."""
+"""Documents to rows in chunks, in this process or in several."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from docre.data.columns import to_record_batch
-from docre.data.features import Featurizer
+from docre.data.columns import PAIR_ROWS, RowKind, RowMaker, to_record_batch
 from docre.data.formats.base import Record
 from docre.data.progress import progress_bar
 from docre.data.reading import DocumentReader
@@ -36,39 +35,46 @@ class _Worker(NamedTuple):
     """Everything a process needs to work on a chunk; the file's bytes stay behind."""
 
     reader: DocumentReader
-    featurizer: Featurizer
+    maker: RowMaker
+    kind: RowKind
 
     def __call__(self, first: int, records: list[Record]) -> Chunk:
         examined = [self.reader.examine(first + k, record) for k, record in enumerate(records)]
         documents = [document for document, _ in examined if document is not None]
+        rows: Sequence[tuple[Any, ...]] = []
         refused = None
         try:
-            rows = self.featurizer(documents)
-        except DataError as error:  # too long, or without a marker
-            rows, refused = [], error
+            rows = self.maker(documents)
+        except DataError as error:  # such as too long, or without a marker
+            refused = error
         return Chunk(
             ids=[None if document is None else document.id for document, _ in examined],
             problems=[problems for _, problems in examined],
-            rows=to_record_batch(rows),
+            rows=to_record_batch(rows, self.kind),
             refused=refused,
         )
 
 
 def preprocess(
-    reader: DocumentReader, featurizer: Featurizer, num_proc: int = 1, progress: bool = False
+    reader: DocumentReader,
+    maker: RowMaker,
+    num_proc: int = 1,
+    progress: bool = False,
+    kind: RowKind = PAIR_ROWS,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the feature rows of a file in file order, whatever the number of processes.
+    """Yield the rows of a file in file order, whatever the number of processes.
 
     Args:
         reader: The file.
-        featurizer: Tokenizer, relations and settings.
+        maker: Turns documents into rows.
         num_proc: Number of processes.
         progress: Show a progress bar where there is a terminal.
+        kind: Which rows the maker makes.
 
     Raises:
         DataError: At the end, with the problems of the whole file, if the reader's policy says so.
     """
-    worker = _Worker(reader.without_data(), featurizer)
+    worker = _Worker(reader.without_data(), maker, kind)
     refused: list[DataError] = []
     with progress_bar(f"Preparing {reader.path.name}", enabled=progress) as advance:
         for chunk in _chunks(worker, reader.records(), num_proc):

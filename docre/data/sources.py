@@ -176,7 +176,8 @@ SOURCES: Mapping[DownloadName, tuple[RemoteFile, ...]] = MappingProxyType(
 
 _EOG = "the scripts of https://github.com/fenchri/edge-oriented-graph"
 
-# Data sets whose terms ask everyone to get them from their makers.
+# Data sets whose terms ask everyone to get them from their makers, or that nobody can be sure of
+# getting.
 BY_HAND: Mapping[str, str] = MappingProxyType(
     {
         "cdr": (
@@ -190,6 +191,13 @@ BY_HAND: Mapping[str, str] = MappingProxyType(
             "GDA is not downloaded for you. It is the gene-disease corpus of RENET, labelled from "
             "DisGeNET: https://bitbucket.org/alexwuhkucs/gda-extraction. Put into data_dir "
             f"train.data, dev.data and test.data made of it by {_EOG}."
+        ),
+        "docred-joint": (
+            "The published split for joint extraction is not downloaded for you, its server is "
+            "often out of reach: "
+            "http://lavis.cs.hs-rm.de/storage/jerex/public/datasets/docred_joint/. Put its "
+            "train_joint.json, dev_joint.json and test_joint.json into data_dir, or none of them: "
+            "docre then makes a split of its own, of as many documents, and says so."
         ),
     }
 )

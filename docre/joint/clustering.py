@@ -31,6 +31,26 @@ def clusters(similarity: Tensor, threshold: float) -> list[list[int]]:
     Raises:
         ValueError: If the matrix is not square, or a number above the diagonal is not finite.
     """
+    members = {mention: [mention] for mention in range(len(similarity))}
+    for one, other, height in merges(similarity):
+        # heights never fall towards the root: what has been left apart is not touched again
+        if height < 1 - threshold:
+            members[other] += members.pop(one)
+    return sorted(sorted(cluster) for cluster in members.values())
+
+
+def merges(similarity: Tensor) -> list[tuple[int, int, float]]:
+    """Return all merges down to one cluster, whatever the threshold.
+
+    Args:
+        similarity: As :func:`clusters` takes it.  # [M, M]
+
+    Returns:
+        Two places and the distance of the clusters there; their union has the later place.
+
+    Raises:
+        ValueError: As :func:`clusters` does.
+    """
     count = len(similarity)
     if similarity.shape != (count, count):
         raise ValueError(f"similarity is [M, M], not {list(similarity.shape)}")
@@ -41,16 +61,11 @@ def clusters(similarity: Tensor, threshold: float) -> list[list[int]]:
         raise ValueError("similarity has numbers that are not finite")
     distance += distance.T
     np.fill_diagonal(distance, np.inf)
-    members = {mention: [mention] for mention in range(count)}
-    for one, other, height in _merges(distance):
-        # heights never fall towards the root: what has been left apart is not touched again
-        if height < 1 - threshold:
-            members[other] += members.pop(one)
-    return sorted(sorted(cluster) for cluster in members.values())
+    return _chained(distance)
 
 
-def _merges(distance: NDArray[np.float64]) -> list[tuple[int, int, float]]:
-    """Return all merges: two places, and the distance of what was there; the later place stays.
+def _chained(distance: NDArray[np.float64]) -> list[tuple[int, int, float]]:
+    """Return the merges of a matrix of distances.
 
     Args:
         distance: Symmetric, infinite on the diagonal; it is overwritten.  # [M, M]

@@ -14,14 +14,15 @@ class Extracted:
     """Mentions, entities and relations of one document, in host memory.
 
     Mentions are in the order of the candidates, entities in that of their first mention, relations
-    by head, then tail, then relation. Probabilities are in at least float32.
+    by head, then tail, then relation. Where entities are taken from annotations, both are in the
+    order they have there. Probabilities are in at least float32; what is taken is certain.
 
     Args:
         mentions: Spans that are mentions.
         mention_probability: # [M]
         mention_entity: Entity of each mention; no mention is without one.  # [M]
-        entity_type: The most probable one.  # [E]
-        entity_probability: Of that type.  # [E]
+        entity_type: The most probable one; -1 where nobody knows.  # [E]
+        entity_probability: Of that type; 0 where nobody knows.  # [E]
         head: Entity that is head of a relation.  # [K]
         tail: Entity that is its tail.  # [K]
         relation: Which of the ``R`` relations it is.  # [K]

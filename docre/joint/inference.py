@@ -1,31 +1,39 @@
 """From encoded tokens to mentions, entities and relations, each head fed by those before it.
 
-Indices are made in host memory, scores where the states are: the host waits once a head.
+Indices are made in host memory, scores where the states are: the host waits once a head, or once
+for each part of work that is too much at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from itertools import accumulate
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from docre.joint.clustering import clusters
 from docre.joint.extracted import Extracted
-from docre.joint.mention_pairs import Gaps, MentionPairs, all_mention_pairs
-from docre.joint.relation_heads import RelationInput
-from docre.joint.span_pooling import span_max
+from docre.joint.finding import (
+    EditDistances,
+    FoundMentions,
+    ReadSpans,
+    find_mentions,
+    given_mentions,
+    numbers,
+    similarities,
+)
+from docre.joint.grouping import Grouping
+from docre.joint.relating import ReadPairs, relate
+from docre.joint.relation_base import RelationInput
+from docre.joint.samples import JointTruth, tensor_of
 from docre.joint.spans import Spans
 from docre.joint.thresholds import JointThresholds
 from docre.losses.base import at_least_float32
 
-EditDistances = Callable[[int, Spans], Tensor]
-"""Says how far apart the texts of mentions are: [M, M] in host memory, from the document's row in
-the batch and its mentions. Only what is above the diagonal is read: the first mention of a pair is
-the earlier candidate."""
+# rows of 768 float32 of which three or four exist at a time: below 300 MB
+MENTION_PAIR_BUDGET = 24_000
+SPAN_BUDGET = 24_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,193 +41,186 @@ class JointHeads:
     """The heads of a joint model, in evaluation mode; each may be any callable of that form.
 
     Args:
-        mention: Like :class:`~docre.joint.MentionHead`.
+        mention: Like :class:`~docre.joint.MentionHead`; if there is none, mentions are given.
         coreference: Like :class:`~docre.joint.CoreferenceHead`.
         entity_states: Like :class:`~docre.joint.EntityStates`.
         entity_type: Like :class:`~docre.joint.EntityTypeHead`.
-        relation: Like :class:`~docre.joint.RelationHead`.
+        relation: Like :class:`~docre.joint.RelationHead`, without a threshold.
+        read_spans: Changes the states of all candidates of a document, if these read a memory.
+        read_pairs: Like :meth:`docre.joint.RelationHead.read`.
+
+    Raises:
+        ValueError: If heads are missing between others, or all of them.
     """
 
-    mention: Callable[[Tensor, Tensor], Tensor]
-    coreference: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+    mention: Callable[[Tensor, Tensor], Tensor] | None
+    coreference: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None
     entity_states: Callable[[Tensor, Tensor, Tensor, int], Tensor]
-    entity_type: Callable[[Tensor], Tensor]
-    relation: Callable[[RelationInput], Tensor]
+    entity_type: Callable[[Tensor], Tensor] | None
+    relation: Callable[[RelationInput], Tensor] | None
+    read_spans: ReadSpans | None = None
+    read_pairs: ReadPairs | None = None
+
+    def __post_init__(self) -> None:
+        heads_in_a_row(
+            mention=self.mention,
+            coreference=self.coreference,
+            entity=self.entity_type,
+            relation=self.relation,
+        )
+
+
+def heads_in_a_row(**heads: object | None) -> tuple[str, ...]:
+    """Return the names of heads that are there.
+
+    Args:
+        heads: All heads by name, in the order in which one feeds the next; ``None`` is a missing
+            one.
+
+    Raises:
+        ValueError: If one is missing between others, or all are.
+    """
+    names = list(heads)
+    there = [name for name, head in heads.items() if head is not None]
+    if not there:
+        raise ValueError(f"there is no head: give at least one of {', '.join(names)}")
+    row = names[names.index(there[0]) : names.index(there[-1]) + 1]
+    lacking = [name for name in row if name not in there]
+    if lacking:
+        raise ValueError(
+            f"{' and '.join(there)} without {' and '.join(lacking)}: heads may be left out before "
+            "the first and after the last one, not between"
+        )
+    return tuple(there)
 
 
 @torch.no_grad()
 def extract(
     heads: JointHeads,
     token_states: Tensor,
-    spans: Spans,
+    candidates: Spans | None,
     edit_distances: EditDistances,
     thresholds: JointThresholds,
-    span_states: Tensor | None = None,
+    truth: Sequence[JointTruth] = (),
+    mention_pair_budget: int = MENTION_PAIR_BUDGET,
+    span_budget: int = SPAN_BUDGET,
 ) -> list[Extracted]:
     """Find mentions among candidates, cluster them to entities, and relate those to each other.
 
     Every head sees only what the one before it let through. Each accepted mention is in exactly
     one entity, alone if need be, and all ordered pairs of entities of a document are judged. A
-    document is found to hold the same in any batch, up to the rounding of its states.
+    document is found to hold the same in any batch, and whatever the budgets are, up to the
+    rounding of its states.
+
+    What heads before the first one would have found is taken from the annotations, and is certain.
+    After the last one there is nothing: mentions that nobody clusters are entities of their own,
+    entities that nobody classifies have no type.
 
     Reference: JEREX (Eberts and Ulges, 2021), section 3.
 
     Args:
         heads: The heads, on the device of the states.
         token_states: # [B, T, D]
-        spans: Candidates of all documents, in host memory; those of one document in the order of
-            :func:`~docre.joint.candidate_spans`.
+        candidates: Those of all documents, in host memory; those of one document in the order of
+            :func:`~docre.joint.candidate_spans`. Not needed without a head of mentions.
         edit_distances: Asked once for each document with at least two mentions.
         thresholds: How sure the heads have to be.
-        span_states: States of the candidates, where they are not the maximum of their tokens.
-            # [N, D]
+        truth: Annotations of each document, where the first head is not that of mentions.
+        mention_pair_budget: Pairs of mentions that are scored together; those of one pair of
+            entities are never apart.
+        span_budget: Candidates that are scored together; those of a document are never apart if
+            they read a memory.
 
     Returns:
         One for each row of ``token_states``, also where nothing was found.
 
     Raises:
-        ValueError: If a head gives what is not a number, or the edit distances of a document have
-            another shape than [M, M].
+        ValueError: If a head gives what is not a number, the edit distances of a document have
+            another shape than [M, M], or what should be looked at is not there.
     """
-    device = token_states.device
-    if span_states is None:
-        longest = int((spans.end - spans.start).max()) if len(spans) else 0
-        document, start, end = torch.stack((spans.document, spans.start, spans.end)).to(device)
-        span_states = span_max(token_states, document, start, end, longest)
-    probability = _probabilities(heads.mention(span_states, spans.sizes.to(device)), "mention")
-    chosen = (probability >= thresholds.mention).nonzero().squeeze(1)
-    chosen = chosen[spans.document[chosen].sort(stable=True).indices]
-    mentions, states = spans.of(chosen), span_states.index_select(0, chosen.to(device))
-    counts = torch.bincount(mentions.document, minlength=len(token_states)).tolist()
-    of_document = [mentions.of(row) for row in torch.split(torch.arange(len(chosen)), counts)]
+    mentions = mentions_of(heads, token_states, candidates, thresholds.mention, truth, span_budget)
+    if heads.coreference is not None:
+        alike = similarities(heads.coreference, mentions, edit_distances, mention_pair_budget)
+        entities = Grouping.of_clusters([clusters(each, thresholds.coreference) for each in alike])
+    elif heads.mention is not None:
+        entities = Grouping.alone(mentions.counts)
+    else:
+        entities = Grouping.of_truth(truth)
 
-    similarities = _similarities(heads, states, of_document, edit_distances)
-    entities = _Entities.of([clusters(each, thresholds.coreference) for each in similarities])
-    member, entity, sizes = entities.member, entities.entity, entities.sizes
-    entity_states = heads.entity_states(states, member.to(device), entity.to(device), len(sizes))
-    type_logits = at_least_float32(heads.entity_type(entity_states))
-    types = type_logits.argmax(1)
-    of_type = type_logits.softmax(1).gather(1, types.unsqueeze(1)).squeeze(1)  # [E]
+    device, count = token_states.device, len(entities.sizes)
+    types, of_type = torch.full((count,), -1), torch.zeros(count)
+    if heads.entity_type is not None or heads.relation is not None:
+        member, entity = entities.member.to(device), entities.entity.to(device)
+        entity_states = heads.entity_states(mentions.states, member, entity, count)
+    if heads.entity_type is not None:
+        logits = at_least_float32(heads.entity_type(entity_states))
+        best = logits.argmax(1, keepdim=True)
+        of_type = numbers(logits.softmax(1).gather(1, best).squeeze(1), "entity type")
+        types = best.squeeze(1).cpu()
+    elif heads.mention is None and heads.coreference is None:
+        types = torch.cat([tensor_of(one.entity_type) for one in truth])
+        of_type = (types >= 0).float()
 
-    pairs = [_ordered_pairs(count) for count in entities.counts]
-    starts = torch.tensor([0, *accumulate(entities.counts)])
-    shifted = [pair + start for pair, start in zip(pairs, starts[:-1], strict=True)]
-    head, tail = torch.cat([_ordered_pairs(0), *shifted]).unbind(1)
-    offset = torch.tensor([0, *accumulate(sizes.tolist())])
-    given = RelationInput(
-        token_states,
-        states,
-        entity_states,
-        types,
-        head.to(device),
-        tail.to(device),
-        _moved(all_mention_pairs(head, tail, member, offset, mentions), device),
-    )
-    relations = _probabilities(heads.relation(given), "relation")  # [P, R]
-
-    mention_entity = torch.empty_like(member)
-    mention_entity[member] = entity
+    none = [torch.zeros(0, 2, dtype=torch.long)] * len(token_states)
+    pairs, sure = none, [each.float() for each in none]
+    if heads.relation is not None:
+        pairs, sure = relate(
+            heads.relation,
+            token_states,
+            mentions,
+            entities,
+            entity_states,
+            types,
+            mention_pair_budget,
+            heads.read_pairs,
+        )
+    of_mention = entities.of_mentions() - entities.starts[mentions.spans.document]
     columns = zip(
-        of_document,
-        torch.split(probability[chosen], counts),
-        torch.split(mention_entity - starts[mentions.document], counts),
-        torch.split(types.cpu(), entities.counts),
-        torch.split(_numbers(of_type, "entity type"), entities.counts),
+        mentions.of_documents(),
+        torch.split(mentions.probability, mentions.counts),
+        torch.split(of_mention, mentions.counts),
+        torch.split(types, entities.counts),
+        torch.split(of_type, entities.counts),
         pairs,
-        torch.split(relations, [len(pair) for pair in pairs]),
+        sure,
         strict=True,
     )
     return [
-        Extracted(*row, *_accepted(pair, sure, thresholds.relation)) for *row, pair, sure in columns
+        Extracted(*row, *_accepted(pair, each, thresholds.relation)) for *row, pair, each in columns
     ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entities:
-    """The entities of all documents, flat.
+@torch.no_grad()
+def mentions_of(
+    heads: JointHeads,
+    token_states: Tensor,
+    candidates: Spans | None,
+    threshold: float,
+    truth: Sequence[JointTruth] = (),
+    span_budget: int = SPAN_BUDGET,
+) -> FoundMentions:
+    """Return the mentions that later heads see.
 
     Args:
-        member: Mentions of the first entity, then those of the second, and so on.  # [M]
-        entity: The entity of each.  # [M]
-        sizes: Mentions of each entity.  # [E]
-        counts: Entities of each document.
+        heads: As :func:`extract` takes them, like all that follows.
+        token_states: # [B, T, D]
+        candidates: Those of all documents.
+        threshold: Of the head of mentions.
+        truth: Annotations of each document.
+        span_budget: Candidates that are scored together.
     """
-
-    member: Tensor
-    entity: Tensor
-    sizes: Tensor
-    counts: list[int]
-
-    @classmethod
-    def of(cls, documents: Sequence[list[list[int]]]) -> _Entities:
-        """Take the clusters of each document, whose mentions are counted in the document."""
-        member: list[int] = []
-        for found in documents:
-            start = len(member)
-            member += [start + mention for cluster in found for mention in cluster]
-        sizes = torch.tensor([len(each) for found in documents for each in found]).long()
-        entity = torch.repeat_interleave(sizes)
-        return cls(torch.tensor(member).long(), entity, sizes, [len(each) for each in documents])
-
-
-def _similarities(
-    heads: JointHeads, states: Tensor, of_document: Sequence[Spans], distances: EditDistances
-) -> list[Tensor]:
-    """Return how sure it is that mentions are one entity, [M, M] a document, zero below."""
-    pairs = [torch.triu_indices(len(each), len(each), 1) for each in of_document]
-    starts = accumulate((len(each) for each in of_document), initial=0)
-    shifted = [pair + start for pair, start in zip(pairs, starts, strict=False)]
-    first, second = torch.cat([torch.triu_indices(0, 0), *shifted], 1).to(states.device)  # [C]
-    edits = [
-        _edit_distances(distances, row, mentions)[tuple(pair)]
-        for row, (mentions, pair) in enumerate(zip(of_document, pairs, strict=True))
-        if len(mentions) > 1
-    ]
-    edit = torch.cat([torch.empty(0, dtype=torch.long), *edits]).to(states.device)  # [C]
-    scores = _probabilities(heads.coreference(states, first, second, edit), "coreference")
-    found = []
-    each_scores = torch.split(scores, [pair.shape[1] for pair in pairs])
-    for mentions, pair, of_pairs in zip(of_document, pairs, each_scores, strict=True):
-        matrix = scores.new_zeros(len(mentions), len(mentions))
-        matrix[tuple(pair)] = of_pairs
-        found.append(matrix)
-    return found
-
-
-def _edit_distances(distances: EditDistances, row: int, mentions: Spans) -> Tensor:
-    """Ask for the distances of a document, and refuse those of other mentions."""
-    found, count = distances(row, mentions), len(mentions)
-    if found.shape != (count, count):
-        shape = f"{list(found.shape)} for {count} mentions"
-        raise ValueError(f"edit distances of document {row} are {shape}")
-    return found
-
-
-def _probabilities(logits: Tensor, head: str) -> Tensor:
-    return _numbers(at_least_float32(logits).sigmoid(), head)
-
-
-def _numbers(probabilities: Tensor, head: str) -> Tensor:
-    """Bring probabilities to host memory; no comparison would be true of one that is no number."""
-    probabilities = probabilities.cpu()
-    if probabilities.isnan().any():
-        raise ValueError(f"the {head} head gives what is not a number")
-    return probabilities
-
-
-def _ordered_pairs(count: int) -> Tensor:
-    """Return all pairs of different entities, row-major, [P, 2]."""
-    return (1 - torch.eye(count)).nonzero()
-
-
-def _moved(pairs: MentionPairs, device: torch.device) -> MentionPairs:
-    """Bring mention pairs to the device of the states."""
-
-    def tensors(of: MentionPairs | Gaps) -> dict[str, Any]:
-        columns = ((field.name, getattr(of, field.name)) for field in fields(of))
-        return {name: value.to(device) for name, value in columns if isinstance(value, Tensor)}
-
-    return replace(pairs, gaps=replace(pairs.gaps, **tensors(pairs.gaps)), **tensors(pairs))
+    if heads.mention is None:
+        if len(truth) != len(token_states):
+            what = f"annotations of {len(truth)} documents for {len(token_states)}"
+            raise ValueError(f"without a head of mentions they are given, and there are {what}")
+        # what is to be clustered should look as if it was found
+        distinct = heads.coreference is not None
+        return given_mentions(truth, token_states, distinct, heads.read_spans)
+    if candidates is None:
+        raise ValueError("there are no candidates for the head of mentions to choose from")
+    return find_mentions(
+        heads.mention, token_states, candidates, threshold, span_budget, heads.read_spans
+    )
 
 
 def _accepted(pairs: Tensor, sure: Tensor, threshold: float) -> tuple[Tensor, ...]:

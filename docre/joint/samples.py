@@ -78,6 +78,28 @@ class JointTruth:
             if wrong:
                 raise ValueError(f"document {self.document_id!r}: {what}")
 
+    def spans(self, start: IntArray, end: IntArray, document: int = 0) -> Spans:
+        """Return spans of the document.
+
+        Args:
+            start: First word of each.  # [N]
+            end: One past the last word.  # [N]
+            document: Row of the document in its batch.
+        """
+        sentence = np.searchsorted(self.sentence_words.cumsum(), start, side="right")
+        return Spans(
+            torch.full((len(start),), document, dtype=torch.long),
+            tensor_of(sentence),
+            tensor_of(start),
+            tensor_of(end),
+            tensor_of(self.token_offset[start]),
+            tensor_of(self.token_offset[end]),
+        )
+
+    def mentions(self, document: int = 0) -> Spans:
+        """Return all mentions, in their order; see :meth:`spans`."""
+        return self.spans(self.mention_start, self.mention_end, document)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JointSample:
@@ -115,8 +137,25 @@ class JointSample:
     label_pair: Tensor
     label_relation: Tensor
 
+    @property
+    def member_entity(self) -> Tensor:
+        """Return the entity of each row of ``member``, [M]."""
+        # told how many there are, a device need not count them
+        return torch.repeat_interleave(self.entity_offset.diff(), output_size=len(self.member))
+
+    @property
+    def pair_doc(self) -> Tensor:
+        """Return the document of each pair, [P]."""
+        first = self.member[self.entity_offset[self.pair_head]]
+        return self.spans.document[first]
+
     def relation_target(self, num_relations: int) -> Tensor:
         """Return 1 for relations that hold, [P, R]."""
         dense = torch.zeros(len(self.pair_head), num_relations, device=self.pair_head.device)
         dense[self.label_pair, self.label_relation] = 1
         return dense
+
+
+def tensor_of(array: IntArray) -> Tensor:
+    """Return a copy: who changes it must not change where it comes from."""
+    return torch.from_numpy(np.array(array, dtype=np.int64, order="C"))

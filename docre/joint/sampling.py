@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from docre.joint.samples import JointSample, JointTruth
-from docre.joint.spans import Spans, candidate_spans
+from docre.joint.samples import JointSample, JointTruth, tensor_of
+from docre.joint.spans import candidate_spans
 
 IntArray = NDArray[np.int64]
 
@@ -91,7 +91,8 @@ class JointSampler:
         inside = _some(random, self._inside, int(counts.spans * counts.inside_share))
         outside = _some(random, self._outside, counts.spans - len(inside))
         mentions = np.stack((truth.mention_start, truth.mention_end), 1)  # [M, 2]
-        spans = _spans(truth, np.concatenate((mentions, inside, outside)).astype(np.int64))
+        places = np.concatenate((mentions, inside, outside)).astype(np.int64)  # [N, 2]
+        spans = truth.spans(*places.T)
 
         apart = _some(random, self._apart, counts.coreference)
         # nothing is divided where there are no mentions, but a width of 0 would be refused
@@ -105,17 +106,17 @@ class JointSampler:
         return JointSample(
             spans,
             _ones_then_zeros(len(mentions), len(spans)),
-            _tensor(self._member),
-            _tensor(np.concatenate(([0], sizes.cumsum()))),
-            _tensor(truth.entity_type),
-            _tensor(self._member[one]),
-            _tensor(self._member[other]),
-            _tensor(truth.edit_distance[one, other]),
+            tensor_of(self._member),
+            tensor_of(np.concatenate(([0], sizes.cumsum()))),
+            tensor_of(truth.entity_type),
+            tensor_of(self._member[one]),
+            tensor_of(self._member[other]),
+            tensor_of(truth.edit_distance[one, other]),
             _ones_then_zeros(len(self._together), len(one)),
-            _tensor(head),
-            _tensor(tail),
-            _tensor(self._label_pair),
-            _tensor(self._label_relation),
+            tensor_of(head),
+            tensor_of(tail),
+            tensor_of(self._label_pair),
+            tensor_of(self._label_relation),
         )
 
 
@@ -123,8 +124,8 @@ def _negative_spans(
     truth: JointTruth, max_words: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the candidates that are no mention, [N, 2]: those inside some mention, and others."""
-    offset = _tensor(truth.token_offset)
-    candidates = candidate_spans(_tensor(truth.sentence_words), offset, max_words)
+    offset = tensor_of(truth.token_offset)
+    candidates = candidate_spans(tensor_of(truth.sentence_words), offset, max_words)
     start, end = candidates.word_start.numpy(), candidates.word_end.numpy()
     width = len(offset)
     gold = np.isin(start * width + end, truth.mention_start * width + truth.mention_end)
@@ -153,24 +154,5 @@ def _some(
     return rows[np.sort(random.choice(len(rows), count, replace=False, shuffle=False))]
 
 
-def _spans(truth: JointTruth, word_spans: IntArray) -> Spans:
-    """Return spans given by their words."""
-    start, end = np.ascontiguousarray(word_spans.T)
-    sentence = np.searchsorted(truth.sentence_words.cumsum(), start, side="right")
-    return Spans(
-        torch.zeros(len(start), dtype=torch.long),
-        _tensor(sentence),
-        _tensor(start),
-        _tensor(end),
-        _tensor(truth.token_offset[start]),
-        _tensor(truth.token_offset[end]),
-    )
-
-
 def _ones_then_zeros(ones: int, count: int) -> Tensor:
     return (torch.arange(count) < ones).float()
-
-
-def _tensor(array: IntArray) -> Tensor:
-    # a copy: who changes a sample must not change what later ones are drawn from
-    return torch.from_numpy(np.array(array, dtype=np.int64, order="C"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -46,6 +47,12 @@ class Spans:
             self.start[index],
             self.end[index],
         )
+
+    @classmethod
+    def cat(cls, parts: Sequence[Spans]) -> Spans:
+        """Put spans behind one another; at least one part, each of rows of the same states."""
+        columns = (field.name for field in fields(cls))
+        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in columns))
 
 
 def candidate_spans(

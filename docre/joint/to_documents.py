@@ -22,14 +22,15 @@ def to_document(
         source: The document that was read; its text is kept, its own entities, relations and
             candidate pairs are not.
         found: What was found there.
-        entity_types: Names, in the order of the entity head.
+        entity_types: Names, in the order of the entity head. An entity whose type is not known
+            gets none.
         relations: Names, in the order of the relation head.
 
     Raises:
         DataError: If a mention is not in the sentences of this document.
     """
     first_word = [0, *accumulate(map(len, source.sentences))]
-    kinds = [entity_types[index] for index in found.entity_type.tolist()]
+    kinds = [entity_types[index] if index >= 0 else "" for index in found.entity_type.tolist()]
     mentions: list[list[Mention]] = [[] for _ in kinds]
     spans = found.mentions
     columns = (spans.sentence, spans.word_start, spans.word_end, found.mention_entity)

@@ -8,15 +8,17 @@ blank before them, so that raw text comes out as it was written.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from docre import __version__
 from docre.data.relations import RelationSet
 from docre.documents import Document
-from docre.report.judging import JudgedDocument, JudgedTriple, judge, verdict_counts
+from docre.report.judging import JudgedDocument, JudgedTriple, judge
 from docre.report.reading import PredictedRelations
-from docre.scoring import Gold, Prediction, Rates, score
+from docre.scoring import Gold, Prediction, score, score_joint
+from docre.scoring.extraction import has_own_entities
 
 
 def page_content(
@@ -36,9 +38,15 @@ def page_content(
         descriptions: Names of relations for people.
     """
     base = list(predicted.documents.values()) if documents is None else documents
+    own = predicted.documents
+    joint = any(one.id in own and has_own_entities(one, own[one.id]) for one in base)
+    if joint:  # where entities are predicted, a document that is left out has none
+        empty = {one.id: replace(one, entities=(), relations=(), candidates=None) for one in base}
+        own = {**empty, **own}
+    elif has_gold:  # entities of the gold, and perhaps without their types
+        own = {}
     judged = [
-        judge(one, predicted.relations.get(one.id, ()), predicted.documents.get(one.id), has_gold)
-        for one in base
+        judge(one, predicted.relations.get(one.id, ()), own.get(one.id), has_gold) for one in base
     ]
     known = {one.id for one in base}
     strangers = {name: r for name, r in predicted.relations.items() if name not in known and r}
@@ -46,11 +54,15 @@ def page_content(
     relations = _relations(judged, extra, {**predicted.descriptions, **(descriptions or {})})
     numbers = {one["name"]: number for number, one in enumerate(relations)}
     counted = [one for one in judged if one.judged]
+    scores, entities = _scores(counted, base, extra) if counted else None, None
+    if joint and counted:
+        unjudged = {one.document.id for one in judged if not one.judged}
+        scores, entities = _joint_scores(base, own, unjudged)
     return {
         "docre": __version__,
         "files": list(files),
-        "scores": _scores(counted, base, extra) if counted else None,
-        "entities": _entity_counts(counted) if predicted.documents else None,
+        "scores": scores,
+        "entities": entities,
         "notes": list(_notes(judged, strangers, has_gold)),
         "relations": relations,
         "documents": [_document(one, numbers) for one in judged],
@@ -71,11 +83,16 @@ def _scores(
     return score([*predictions, *extra], Gold.compile(base)).overall.to_dict()
 
 
-def _entity_counts(counted: Iterable[JudgedDocument]) -> dict[str, Any] | None:
-    """Return the scores of the entities, if any was predicted otherwise than the gold has it."""
-    counts = verdict_counts(verdict for one in counted for verdict in one.entities)
-    rates = Rates(**counts)
-    return None if rates.gold == rates.predicted == rates.correct else rates.to_dict()
+def _joint_scores(
+    base: Iterable[Document], own: Mapping[str, Document], unjudged: Container[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the scores of relations and entities where both are predicted, likewise."""
+    scores = score_joint(
+        (one for one in base if one.id not in unjudged),
+        (one for one in own.values() if one.id not in unjudged),
+    )
+    assert scores.relation_strict is not None
+    return scores.relation_strict.overall.to_dict(), scores.entity.overall.to_dict()
 
 
 def _relations(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from docre.documents import Document, Entity, Relation
-from docre.errors import DataError, Problem
+from docre.report.aligning import on_common_words
 from docre.scoring.distance import entity_distances
 
 Verdict = Literal["true", "false", "missed", "unjudged"]
@@ -62,7 +62,8 @@ def judge(
 
     Of repeated predictions the first counts. Where entities are predicted too, one is true if the
     gold has an entity with the same mentions and the same type, and a triple needs both of its
-    entities to be true.
+    entities to be true. The words of a raw text may be cut otherwise in the prediction; the page
+    then has words that fit both.
 
     Args:
         document: Text, entities and perhaps labels.
@@ -71,13 +72,17 @@ def judge(
         has_gold: Whether the document's labels are there to be compared with.
 
     Raises:
-        DataError: If the predicted document has other words.
+        DataError: If the predicted document has other words, and no raw text in common.
     """
     judged = has_gold and document.relations is not None
     if own is None:
         verdicts = _all("true", document.entities)
     elif judged:
-        document, verdicts, places = _with_predicted_entities(document, own)
+        recut = document.sentences != own.sentences
+        keys = [_identities(one, in_characters=recut) for one in (document, own)]
+        if recut:
+            document, own, predicted = on_common_words(document, own, predicted)
+        document, verdicts, places = _with_predicted_entities(document, own, *keys)
         predicted = [replace(r, head=places[r.head], tail=places[r.tail]) for r in predicted]
     else:
         document, verdicts = own, _all("unjudged", own.entities)
@@ -108,20 +113,17 @@ def _all(verdict: Verdict, entities: Sequence[Entity]) -> tuple[Verdict, ...]:
 
 
 def _with_predicted_entities(
-    gold: Document, own: Document
+    gold: Document, own: Document, gold_keys: Sequence[object], own_keys: Sequence[object]
 ) -> tuple[Document, tuple[Verdict, ...], list[int]]:
     """Return the gold with entities only predicted behind its own, and where each predicted is."""
-    if gold.sentences != own.sentences:
-        message = "the words are not those of the gold, so entities cannot be compared"
-        raise DataError([Problem("other-words", message, own.id, "sentences")])
-    free: dict[tuple[object, ...], list[int]] = {}
-    for index, entity in enumerate(gold.entities):
-        free.setdefault(_identity(entity, index), []).append(index)
+    free: dict[object, list[int]] = {}
+    for index, key in enumerate(gold_keys):
+        free.setdefault(key, []).append(index)
     entities = list(gold.entities)
     verdicts: list[Verdict] = ["missed"] * len(entities)
     places = []
-    for index, entity in enumerate(own.entities):
-        same = free.get(_identity(entity, index))
+    for index, (entity, key) in enumerate(zip(own.entities, own_keys, strict=True)):
+        same = free.get(key)
         if not same:
             places.append(len(entities))
             entities.append(entity)
@@ -135,19 +137,16 @@ def _with_predicted_entities(
     return replace(gold, entities=tuple(entities), candidates=None), tuple(verdicts), places
 
 
-def _identity(entity: Entity, index: int) -> tuple[object, ...]:
+def _identities(document: Document, in_characters: bool) -> list[object]:
     """Return what makes two entities the same; without mentions that is their number."""
-    if not entity.mentions:
-        return index, entity.type
-    return frozenset((m.sentence, m.start, m.end) for m in entity.mentions), entity.type
-
-
-def verdict_counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
-    """Count verdicts, as gold, predicted and correct."""
-    listed = list(verdicts)
-    true = listed.count("true")
-    return {
-        "gold": true + listed.count("missed"),
-        "predicted": true + listed.count("false"),
-        "correct": true,
-    }
+    return [
+        (
+            frozenset(
+                document.char_span(m) if in_characters else (m.sentence, m.start, m.end)
+                for m in entity.mentions
+            )
+            or index,
+            entity.type,
+        )
+        for index, entity in enumerate(document.entities)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,18 @@ def read_predicted(path: Path) -> PredictedRelations:
     """
     data = read_bytes(path)
     try:
-        if _has_prediction_lines(data):
-            return _from_lines(data)
+        return _read(path, data)
     except DataError as error:
-        raise DataError((p.at(source=str(path)) for p in error.problems), error.hint) from None
+        explained = list(_strangers(data))
+        hint = "" if explained else error.hint
+        raise DataError(
+            (p.at(source=str(path)) for p in explained or error.problems), hint
+        ) from None
+
+
+def _read(path: Path, data: bytes) -> PredictedRelations:
+    if _has_prediction_lines(data):
+        return _from_lines(data)
     if _has_documents(path, data):
         documents = {document.id: document for document in read_documents(path)}
         relations = {name: list(one.relations or ()) for name, one in documents.items()}
@@ -63,6 +72,31 @@ def _has_prediction_lines(data: bytes) -> bool:
     except DataError:
         return False
     return type(raw) is dict and "triples" in raw and "sentences" not in raw
+
+
+def _strangers(data: bytes) -> Iterator[Problem]:
+    """Yield what explains at once why a file cannot be read."""
+    try:
+        records = [decode_object(record, "") for record in split_json(require_content(data))]
+    except DataError:
+        return
+    with_triples = [raw for raw in records if "triples" in raw and "sentences" not in raw]
+    documents = [raw for raw in records if "sentences" in raw]
+    if with_triples and documents:
+        fewer = min(with_triples, documents, key=len)
+        message = (
+            f"{len(with_triples):,} lines of triples and {len(documents):,} documents with "
+            "entities of their own are mixed; a file has either"
+        )
+        yield Problem("mixed-predictions", message, str(fewer[0].get("id", "")))
+    elif records and all(
+        raw.keys() >= {"tokens", "mentions"} and "id" not in raw for raw in records
+    ):
+        message = (
+            "these entities and relations do not say which documents they are of; "
+            "docre predict also writes them with ids, as .jsonl"
+        )
+        yield Problem("not-documents", message)
 
 
 def _has_documents(path: Path, data: bytes) -> bool:

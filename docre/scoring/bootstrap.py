@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from docre.scoring.counts import Counts
 from docre.scoring.predictions import Ints
 from docre.scoring.rates import Floats
 
 # resamples drawn at once, so that memory does not grow with their number
 _CHUNK = 1000
+
+
+class Counted(Protocol):
+    """Counts by document, and the scores that are made of them."""
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Ids of the scored documents, ``[D]``."""
+
+    @property
+    def table(self) -> Ints:
+        """The counts, ``[D, C]``; the first column counts the gold."""
+
+    def totals(self) -> Ints:
+        """Return the counts of all documents together, ``[C]``."""
+
+    def complete(self, totals: Ints) -> Ints:
+        """Add to sums over documents, ``[..., C]``, what belongs to none of them."""
+
+    def rates(self, totals: Ints) -> dict[str, Floats]:
+        """Return every score for totals of shape ``[..., C]``, each ``[...]``."""
 
 
 class Difference(NamedTuple):
@@ -32,7 +52,7 @@ class Difference(NamedTuple):
 
 
 def bootstrap(
-    counts: Counts, samples: int = 1000, seed: int = 0, confidence: float = 0.95
+    counts: Counted, samples: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> dict[str, tuple[float, float]]:
     """Return a percentile confidence interval for every overall score.
 
@@ -54,8 +74,8 @@ def bootstrap(
 
 
 def paired_bootstrap(
-    first: Counts,
-    second: Counts,
+    first: Counted,
+    second: Counted,
     samples: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
@@ -89,13 +109,13 @@ def paired_bootstrap(
 
 
 def _differences(
-    first: Counts, second: Counts, first_totals: Ints, second_totals: Ints
+    first: Counted, second: Counted, first_totals: Ints, second_totals: Ints
 ) -> dict[str, Floats]:
     mine, other = first.rates(first_totals), second.rates(second_totals)
     return {name: mine[name] - other[name] for name in mine if name in other}
 
 
-def _weights(counts: Counts, samples: int, seed: int) -> Iterator[Ints]:
+def _weights(counts: Counted, samples: int, seed: int) -> Iterator[Ints]:
     """Yield how often each document is drawn, ``[samples, D]`` in chunks."""
     if samples < 1:
         raise ValueError(f"samples must be at least 1, not {samples}")

@@ -7,20 +7,28 @@ both its entities. ``docs/scoring.md`` has the definitions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from docre.documents import Document
-from docre.errors import DataError, Problem
+from docre.scoring.bootstrap import bootstrap
 from docre.scoring.coreference import CoreferenceScores, score_coreference
-from docre.scoring.extraction import Extraction, extractions
+from docre.scoring.extraction import Extraction, comparable, extractions
+from docre.scoring.level_counts import LevelCounts
 from docre.scoring.rates import Rates
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 # label and what is labelled; the label of mentions and of sets of mentions is empty
 Item = tuple[str, Hashable]
 
 ENTITY_LEVELS = ("mention", "coreference", "entity")
 RELATION_LEVELS = ("relation_relaxed", "relation_strict")
+LEVELS = (*ENTITY_LEVELS, *RELATION_LEVELS)
 LABELLED_LEVELS = ("entity", *RELATION_LEVELS)
 
 _NOTHING = Extraction(frozenset())
@@ -85,6 +93,8 @@ class JointScores:
         unlabelled_documents: Those without labels; their relations are not judged.
         unjudged_relations: Relations predicted there.
         duplicates: Predicted entities and relations that repeat another one; they count once.
+        counts: The counts of each level by document, for :func:`docre.scoring.bootstrap`.
+        levels: Those that are reported; a model of fewer tasks has no business with the others.
     """
 
     mention: LevelRates
@@ -99,6 +109,21 @@ class JointScores:
     unlabelled_documents: int
     unjudged_relations: int
     duplicates: int
+    counts: Mapping[str, LevelCounts] = field(repr=False, compare=False)
+    levels: tuple[str, ...] = LEVELS
+
+    def reported(self) -> dict[str, LevelRates]:
+        """Return the levels that are reported, without those that could not be judged."""
+        rates = {name: getattr(self, name) for name in self.levels}
+        return {name: level for name, level in rates.items() if level is not None}
+
+    def intervals(self, samples: int = 1000, seed: int = 0) -> dict[str, tuple[float, float]]:
+        """Return a confidence interval over documents for the micro scores of each level."""
+        return {
+            f"{name}_{key}": ends
+            for name in self.reported()
+            for key, ends in bootstrap(self.counts[name], samples, seed).items()
+        }
 
     def to_dict(self, labels: bool = False) -> dict[str, float]:
         """Return all numbers under flat names, as a logger takes them.
@@ -107,11 +132,11 @@ class JointScores:
             labels: Also give the scores of each entity type and relation.
         """
         flat: dict[str, float] = {}
-        levels = {name: getattr(self, name) for name in (*ENTITY_LEVELS, *RELATION_LEVELS)}
-        judged = {name: rates for name, rates in levels.items() if rates is not None}
-        for name, rates in judged.items():
+        reported = self.reported()
+        for name, rates in reported.items():
             flat |= {f"{name}_{key}": value for key, value in rates.to_dict().items()}
-        flat |= self.partial_coreference.to_dict()
+        if "coreference" in reported:
+            flat |= self.partial_coreference.to_dict()
         flat |= {
             "documents": self.documents,
             "missing_documents": len(self.missing_documents),
@@ -120,10 +145,20 @@ class JointScores:
             "unjudged_relations": self.unjudged_relations,
             "duplicates": self.duplicates,
         }
-        for name, rates in judged.items() if labels else ():
+        for name, rates in reported.items() if labels else ():
             for label, part in rates.labels.items():
                 flat |= {f"{name}/{label}/{key}": value for key, value in part.to_dict().items()}
         return flat
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what a score file says of them."""
+        return {"scores": self.to_dict(labels=True)}
+
+    def summary(self, title: str) -> RenderableType:
+        """Return what a terminal shows after a run: a table."""
+        from docre.scoring.tables import joint_table
+
+        return joint_table(self, f"{title}: scores in percent")
 
 
 def items(extraction: Extraction) -> dict[str, frozenset[Item]]:
@@ -142,15 +177,17 @@ def items(extraction: Extraction) -> dict[str, frozenset[Item]]:
 def score_joint(gold: Iterable[Document], predicted: Iterable[Document]) -> JointScores:
     """Score the documents that a joint system made against those with the labels.
 
-    Documents are matched by id and read by their spans, so both need the same sentences and words.
+    Documents are matched by id and read by their spans. With a raw text these count its characters,
+    so its words may be cut in any way; without one both sides need the same sentences and words.
 
     Args:
         gold: Documents with their entities; those without labels are judged up to the entities.
         predicted: Documents with predicted entities and relations, in any order.
 
     Raises:
-        DataError: If an id comes twice, the words of a document are cut otherwise than in the gold,
-            an entity has no mention, or a relation names an entity that is not there.
+        DataError: If an id comes twice, a document has another text than in the gold or, without a
+            text, words that are cut otherwise, an entity has no mention, or a relation names an
+            entity that is not there.
 
     Example:
         >>> names = {"ada": [(0, 3)], "london": [(16, 22)]}
@@ -166,19 +203,19 @@ def score_extractions(
     gold: Mapping[str, Extraction], predicted: Mapping[str, Extraction]
 ) -> JointScores:
     """Score extractions by document id, see :func:`score_joint`."""
-    _require_same_words(gold, predicted)
+    both = comparable(gold, predicted)
     # a fixed order, so that sums of fractions are the same to the last bit
     unknown = tuple(sorted(predicted.keys() - gold.keys()))
-    pairs = [(gold[name], predicted.get(name, _NOTHING)) for name in gold]
-    unlabelled = [made for true, made in pairs if true.relations is None]
-    pairs += [(_NOTHING, predicted[name]) for name in unknown]
-    counters = {name: _Counter() for name in (*ENTITY_LEVELS, *RELATION_LEVELS)}
+    pairs = {name: both.get(name, (true, _NOTHING)) for name, true in gold.items()}
+    unlabelled = [made for true, made in pairs.values() if true.relations is None]
+    pairs |= {name: (_NOTHING, predicted[name]) for name in unknown}
+    counters = {name: _Counter() for name in LEVELS}
     duplicates = 0
-    for true, made in pairs:
+    for name, (true, made) in pairs.items():
         there, found = items(true), items(made)
-        judged = ENTITY_LEVELS if true.relations is None else tuple(counters)
-        for name in judged:
-            counters[name].add(there[name], found[name])
+        judged = ENTITY_LEVELS if true.relations is None else LEVELS
+        for level in judged:
+            counters[level].add(name, there[level], found[level])
         duplicates += len(made.entities) - len(found["entity"])
         duplicates += len(made.relations or ()) - len(found["relation_strict"])
     rates = {name: counter.rates(name in LABELLED_LEVELS) for name, counter in counters.items()}
@@ -191,7 +228,7 @@ def score_extractions(
         relation_strict=None if unjudged else rates["relation_strict"],
         partial_coreference=score_coreference(
             ([spans for spans, _ in true.entities], [spans for spans, _ in made.entities])
-            for true, made in pairs
+            for true, made in pairs.values()
         ),
         documents=len(gold),
         missing_documents=tuple(name for name in gold if name not in predicted),
@@ -199,19 +236,23 @@ def score_extractions(
         unlabelled_documents=len(unlabelled),
         unjudged_relations=sum(len(made.relations or ()) for made in unlabelled),
         duplicates=duplicates,
+        counts={name: counter.by_document(gold) for name, counter in counters.items()},
     )
 
 
 class _Counter:
-    """Counts of one level by label."""
+    """Counts of one level by label, and by document."""
 
     def __init__(self) -> None:
         self.gold, self.predicted, self.correct = Counter[str](), Counter[str](), Counter[str]()
+        self.documents: dict[str, tuple[int, int, int]] = {}
 
-    def add(self, gold: frozenset[Item], predicted: frozenset[Item]) -> None:
+    def add(self, document: str, gold: frozenset[Item], predicted: frozenset[Item]) -> None:
+        correct = gold & predicted
         self.gold.update(_labels(gold))
         self.predicted.update(_labels(predicted))
-        self.correct.update(_labels(gold & predicted))
+        self.correct.update(_labels(correct))
+        self.documents[document] = len(gold), len(predicted), len(correct)
 
     def rates(self, labelled: bool) -> LevelRates:
         parts = (self.gold, self.predicted, self.correct)
@@ -221,21 +262,14 @@ class _Counter:
             labels={name: Rates(*(counter[name] for counter in parts)) for name in names},
         )
 
+    def by_document(self, gold: Container[str]) -> LevelCounts:
+        known = [name for name in self.documents if name in gold]
+        return LevelCounts(
+            documents=tuple(known),
+            table=np.array([self.documents[name] for name in known], np.int64).reshape(-1, 3),
+            unknown=sum(row[1] for name, row in self.documents.items() if name not in gold),
+        )
+
 
 def _labels(items: Iterable[Item]) -> Iterator[str]:
     return (label for label, _ in items)
-
-
-def _require_same_words(
-    gold: Mapping[str, Extraction], predicted: Mapping[str, Extraction]
-) -> None:
-    """Refuse spans that count other words than those of the gold."""
-    both = [(name, gold[name].lengths, predicted[name].lengths) for name in gold.keys() & predicted]
-    message = "the prediction has other sentences or words than the gold, so spans do not compare"
-    problems = [
-        Problem("other-words", message, name, "sentences")
-        for name, true, made in sorted(both)
-        if true and made and true != made
-    ]
-    if problems:
-        raise DataError(problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from docre.documents import Document
 from docre.scoring.conventions import OFFICIAL, Convention
@@ -14,6 +15,9 @@ from docre.scoring.groups import by_distance, by_relation, by_relation_set, macr
 from docre.scoring.predictions import Prediction, PredictionRows
 from docre.scoring.rates import Rates, harmonic, ignoring
 from docre.scoring.relation_groups import RelationGroup
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,17 @@ class Scores:
         for name, rates in self.relations.items() if relations else ():
             flat |= {f"relation/{name}/{key}": value for key, value in rates.to_dict().items()}
         return flat
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what a score file says of them, with the facts that Ign F1 leaves out."""
+        facts = [ign.facts for ign in self.ign.values()]
+        return {"scores": self.to_dict(relations=True), "facts": facts}
+
+    def summary(self, title: str) -> RenderableType:
+        """Return what a terminal shows after a run: one line."""
+        from docre.scoring.tables import pair_line
+
+        return pair_line(self, title)
 
 
 def score(

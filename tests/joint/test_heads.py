@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -14,6 +16,7 @@ from docre.joint import (
     MentionHead,
     MultiInstanceRelationHead,
     RelationInput,
+    above_threshold,
     all_mention_pairs,
     candidate_spans,
     span_max,
@@ -130,6 +133,84 @@ def test_global_relations():
     found = head(given)
     torch.testing.assert_close(found, expected)
     same_gradients(found, expected, [states, *head.parameters()])
+
+
+class Scaled(nn.Module):
+    """A memory whose slots are a number for heads and one for tails, and which tells documents."""
+
+    def __init__(self, width, head=2.0, tail=-1.0):
+        super().__init__()
+        self.slots = nn.Parameter(torch.tensor([head, tail], dtype=torch.float64))
+
+    def forward(self, head, tail, pair_doc):
+        document = pair_doc.unsqueeze(1) + 1
+        return head * self.slots[0] * document, tail + self.slots[1] * head
+
+
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("kind", [GlobalRelationHead, MultiInstanceRelationHead])
+def test_pairs_that_read_memories(kind, train):
+    """One reader after another changes what a pair takes for the states of its entities."""
+    states, given = relation_input()
+    given = replace(given, pair_doc=torch.arange(DOCUMENTS).repeat_interleave(12))
+    head = kind(WIDTH, TYPES, RELATIONS, 5, dropout=0.0).double().train(train)
+    head.read_from([Scaled(WIDTH), Scaled(WIDTH, 0.5, 3.0)])
+    rows = []
+    for pair in range(24):
+        one, other = given.entities[given.pair_head[pair]], given.entities[given.pair_tail[pair]]
+        for reader in head.readers:
+            by, add = reader.slots
+            one, other = one * by * (pair // 12 + 1), other + add * one
+        rows.append((one, other))
+    # as if each pair had two entities of its own
+    apart = replace(
+        given,
+        entities=torch.stack([state for row in rows for state in row]),
+        entity_type=given.entity_type[torch.stack((given.pair_head, given.pair_tail), 1)].flatten(),
+        pair_head=2 * torch.arange(24),
+        pair_tail=2 * torch.arange(24) + 1,
+    )
+    readers, head.readers = head.readers, nn.ModuleList()
+    expected = head(apart)
+    head.readers = readers
+    found = head(given)
+    torch.testing.assert_close(found, expected)
+    same_gradients(found, expected, [states, *head.parameters()])
+    before = head.read(given)
+    assert head.read(before) is before  # nobody reads twice
+    torch.testing.assert_close(head(before), found)
+
+
+def test_a_threshold_is_made_from_the_state_of_a_pair():
+    _, given = relation_input()
+    head = GlobalRelationHead(WIDTH, TYPES, RELATIONS, dropout=0.0).double()
+    plain = head(given)
+    head.learn_threshold()
+    assert not head.threshold.bias.any()
+    nn.init.normal_(head.double().threshold.bias)
+    found = head(given)
+    torch.testing.assert_close(found[:, 1:], plain)
+    torch.testing.assert_close(found[:, :1], head.threshold(head.pair_states(given)))
+    margins = torch.stack([found[:, r] - found[:, 0] for r in range(1, 1 + RELATIONS)], 1)
+    torch.testing.assert_close(above_threshold(found), margins)
+    assert above_threshold(found.bfloat16()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", [GlobalRelationHead, MultiInstanceRelationHead])
+def test_types_that_are_not_known(kind):
+    """They add nothing, as a type whose features are zero."""
+    _, given = relation_input()
+    head = kind(WIDTH, TYPES, RELATIONS, dropout=0.0).double()
+    some = torch.arange(len(given.entity_type)) % 3 == 0
+    with torch.no_grad():
+        head.type_embedding.weight[1] = 0
+    known = replace(given, entity_type=given.entity_type.masked_fill(some, 1))
+    unknown = replace(given, entity_type=given.entity_type.masked_fill(some, -1))
+    assert torch.equal(head(unknown), head(known))
+    assert not torch.allclose(head(unknown), head(given))
+    nobody = kind(WIDTH, 0, RELATIONS, dropout=0.0).double()
+    nobody(replace(given, entity_type=torch.full_like(given.entity_type, -1))).sum().backward()
+    assert not nobody.type_embedding.weight.grad.any()
 
 
 def test_mentions():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -105,18 +105,74 @@ def test_batches_find_what_single_documents_have(kind):
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_own_states_of_candidates(kind):
-    """Those of a memory, say; what lies between mentions is still read from the tokens."""
+def test_candidates_that_read(kind):
+    """What is between mentions is still read from the tokens; documents read as a whole."""
     heads, sure = real_heads(kind), JointThresholds(0.6, 0.3, 0.5)
-    states, spans = states_of(LENGTHS[0])[None], candidates(LENGTHS[0])
-    rows = zip(spans.start.tolist(), spans.end.tolist(), strict=True)
-    maxima = torch.stack([states[0, start:end].amax(0) for start, end in rows])
-    (expected,) = extract(heads, states, spans, edit, sure)
-    (found,) = extract(heads, states, spans, edit, sure, maxima)
-    (other,) = extract(heads, states, spans, edit, sure, -maxima)
-    for name, value in everything(expected).items():
-        assert torch.equal(everything(found)[name], value)
-    assert len(other.mentions) != len(found.mentions)
+    states = torch.stack([states_of(lengths, 40) for lengths in LENGTHS])
+    spans = joined(candidates(lengths, row) for row, lengths in enumerate(LENGTHS))
+    asked = []
+
+    def read(values, document, documents):
+        asked.append((len(values), documents))
+        sizes = torch.bincount(document, minlength=documents)
+        return values * (sizes[document] / 7).unsqueeze(1)
+
+    scaled = replace(heads, read_spans=read)
+    whole = extract(scaled, states, spans, edit, sure)
+    assert asked == [(len(spans), len(LENGTHS))]
+    for budget, parts in ((1, 4), (21, 3), (46, 2)):  # of 30, 15, 0, 1 and 27 candidates
+        asked.clear()
+        same(extract(scaled, states, spans, edit, sure, span_budget=budget), whole)
+        assert sum(count for count, _ in asked) == len(spans)
+        assert len(asked) == parts
+    for row, lengths in enumerate(LENGTHS):
+        count = len(candidates(lengths))
+        maxima = replace(heads, read_spans=lambda values, *_, by=count / 7: values * by)
+        same(extract(maxima, states[row : row + 1], candidates(lengths), edit, sure), [whole[row]])
+
+
+def same(found, expected):
+    for each, wanted in zip(found, expected, strict=True):
+        for name, value in everything(wanted).items():
+            torch.testing.assert_close(everything(each)[name], value, msg=name)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("budget", [1, 5, 40, 10**6])
+def test_work_in_parts_finds_the_same(kind, budget):
+    heads, sure = real_heads(kind), JointThresholds(0.6, 0.3, 0.5)
+    states = torch.stack([states_of(lengths, 40) for lengths in LENGTHS])
+    spans = joined(candidates(lengths, row) for row, lengths in enumerate(LENGTHS))
+    whole = extract(heads, states, spans, edit, sure)
+    rows = {"mention": [], "coreference": [], "relation": []}
+
+    def counted(name, index):
+        def head(*given):
+            size = len(given[index]) if name != "relation" else len(given[0].mention_pairs.pair)
+            pairs = 1 if name != "relation" else len(given[0].pair_head)
+            rows[name].append((size, pairs))
+            return getattr(heads, name)(*given)
+
+        return head
+
+    watched = replace(
+        heads,
+        mention=counted("mention", 1),
+        coreference=counted("coreference", 1),
+        relation=counted("relation", 0),
+    )
+    same(extract(watched, states, spans, edit, sure, (), budget, budget), whole)
+    for name, parts in rows.items():
+        assert all(size <= budget or (name == "relation" and pairs == 1) for size, pairs in parts)
+        assert (len(parts) == 1) == (budget == 10**6), name
+
+
+@pytest.mark.parametrize("budget", [0, -1])
+def test_budgets_are_positive(budget):
+    states, spans = states_of((4, 3))[None], candidates((4, 3))
+    for budgets in ((1, budget), (budget, 1)):
+        with pytest.raises(ValueError, match=f"budget of {budget}"):
+            extract(real_heads("grc"), states, spans, edit, JointThresholds(0, 1, 0), (), *budgets)
 
 
 def never(*_):
@@ -285,6 +341,16 @@ def test_documents_of_what_was_found():
     assert labels == [(0, 1, "P2"), (1, 0, "P2")]
     assert made.relations[0].score == pytest.approx(1 / (1 + 2.718281828459045**-9))
     assert (made.id, made.sentences) == (source.id, source.sentences)
+
+
+def test_entities_whose_type_nobody_knows():
+    sentences = [["Ada", "met", "Byron", "."], ["The", "Countess", "of", "L", "."]]
+    found = found_in((4, 5))
+    unknown = replace(found, entity_type=torch.tensor([-1, 2]))
+    source = Document.from_words("Ada", sentences)
+    made = to_document(source, unknown, ["PER", "LOC", "NUM"], ["P1", "P2"])
+    assert [entity.type for entity in made.entities] == ["", "NUM"]
+    assert {mention.type for mention in made.entities[0].mentions} == {""}
 
 
 def test_documents_of_another_text():

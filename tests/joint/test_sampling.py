@@ -16,38 +16,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docre.joint.samples import JointTruth
 from docre.joint.sampling import JointSampler, NegativeCounts
+from tests.joint.scenes import array, truth
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = NegativeCounts(spans=10**6, coreference=10**6, relations=10**6)
 NONE = NegativeCounts(spans=0, coreference=0, relations=0)
-
-
-def array(numbers):
-    return np.array(numbers, dtype=np.int64)
-
-
-def truth(sentences, entities, labels=(), name="a document", seed=0):
-    """Entities are lists of word spans; every word has one to three tokens."""
-    random = np.random.default_rng(seed)
-    tokens = random.integers(1, 4, sum(sentences))
-    spans = [(*span, entity) for entity, mentions in enumerate(entities) for span in mentions]
-    start, end, entity = array(spans).reshape(-1, 3).T
-    head, tail, relation = array(labels).reshape(-1, 3).T
-    return JointTruth(
-        name,
-        array(sentences),
-        np.concatenate(([0], tokens.cumsum())),
-        start,
-        end,
-        entity,
-        random.integers(0, 4, len(entities)),
-        head,
-        tail,
-        relation,
-        random.integers(0, 99, (len(spans), len(spans))),
-    )
 
 
 @st.composite

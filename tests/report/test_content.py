@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from docre.documents import Document, Relation
 from docre.report.content import page_content
 from docre.report.page import SCRIPTS, embedded_json, render_page
 from docre.report.reading import PredictedRelations
-from docre.scoring import Prediction, score
+from docre.scoring import Prediction, score, score_joint
 from tests.report.corpus import NASTY, empty, entity, nasty, noisy, overlapping
 from tests.toy import RELATIONS, document
 
@@ -133,6 +134,46 @@ def test_entities_have_scores_only_where_they_are_predicted():
     assert (told["entities"]["gold"], told["entities"]["predicted"]) == (6, 3)
     assert told["entities"]["correct"] == 3
     assert "Entities are predicted" in " ".join(told["notes"])
+
+
+def test_joint_predictions_without_a_document_miss_all_of_it():
+    """As docre score has it: a document of which nothing is predicted counts as empty."""
+    gold = [replace(document(seed, 4), id=f"{seed}") for seed in range(6)]
+    made = {one.id: replace(one, entities=one.entities[1:], relations=()) for one in gold[:3]}
+    told = page_content(gold, PredictedRelations({name: [] for name in made}, made), True)
+    rates = score_joint(gold, made.values()).entity.overall
+    assert told["entities"] == rates.to_dict()
+    for one in told["documents"][3:]:
+        assert {verdict for _, verdict, *_ in one["entities"]} == {"missed"}
+
+
+def test_given_entities_are_not_judged():
+    """Documents that repeat the entities of the gold, or all but their types."""
+    gold = [replace(document(seed, 4), id=f"{seed}") for seed in range(6)]
+    bare = [replace(e, type="") for e in gold[0].entities]
+    for made in (gold[0], replace(gold[0], entities=tuple(bare))):
+        relations = PredictedRelations({"0": list(made.relations)}, {"0": made})
+        told = page_content(gold, relations, True)
+        assert told["entities"] is None
+        assert {e[1] for one in told["documents"] for e in one["entities"]} == {"true"}
+        correct = len(gold[0].relations)
+        assert told["scores"]["correct"] == told["scores"]["predicted"] == correct > 0
+
+
+def test_entities_that_are_listed_twice_count_as_docre_score_has_them():
+    gold = [replace(document(seed, 5), id=f"{seed}") for seed in range(8)]
+    gold = [replace(one, entities=(*one.entities, one.entities[0])) for one in gold]
+    made = {one.id: replace(one, entities=one.entities[:-2], relations=()) for one in gold}
+    for one in gold:
+        kept = tuple(r for r in one.relations if max(r.head, r.tail) < 4)
+        made[one.id] = replace(made[one.id], relations=kept)
+    told = PredictedRelations({name: list(one.relations) for name, one in made.items()}, made)
+    unlabelled = replace(document(50, labelled=False), id="unlabelled")
+    content = page_content([*gold, unlabelled], told, True)
+    scores = score_joint(gold, made.values())
+    assert content["scores"] == scores.relation_strict.overall.to_dict()
+    assert content["entities"] == scores.entity.overall.to_dict()
+    assert 0 < scores.entity.overall.correct < scores.entity.overall.gold
 
 
 class Elements(HTMLParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -371,6 +372,23 @@ def test_predicted_entities_are_marked(tab, tmp_path):
     assert set(tab.ask(marked.format("missed"))) == {"○"}
     assert "false entity" in tab.ask("document.querySelector('.mention.false').ariaLabel")
     assert "entities F1" in tab.ask("document.getElementById('scores').textContent")
+
+
+def test_predicted_entities_may_cut_words(tab, tmp_path):
+    text = "Anti-TNFalpha fell. Bob rose."
+    gold = Document.from_text("cut", text, [[(5, 8)], [(20, 23)]], [(0, 1, "r")])
+    own = Document.from_text("cut", text, [[(20, 23)], [(5, 13)]], [(1, 0, "r")])
+    assert gold.sentences != own.sentences
+    told = PredictedRelations({"cut": list(own.relations)}, {"cut": own})
+    path = tmp_path / "cut.html"
+    path.write_bytes(render_page(page_content([gold], told, True), "Cut").encode())
+    tab.open(path)
+    lines = "[...document.querySelectorAll('.text li')].map(e => e.innerText)"
+    shown = [re.sub("[✓✗○]", "", line).strip() for line in tab.ask(lines)]
+    assert shown == ["Anti-TNFalpha fell.", "Bob rose."]
+    assert [row[0] for row in tab.ask(ROWS)] == ["✗ false", "○ missed"]
+    # the piece that both mentions have is shown as that of the shorter one
+    assert classes(tab, "mention") == ["○TNF", "alpha", "Bob"]
 
 
 def test_a_page_without_documents(tab, tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +12,7 @@ from docre.data.formats.official import write_predictions
 from docre.data.writing import write_documents
 from docre.documents import Relation
 from docre.errors import DataError
+from docre.prediction_forms import DocumentForm
 from docre.prediction_lines import entity_names, prediction_line
 from docre.report.reading import read_predicted
 from docre.scoring import predictions_of
@@ -102,6 +105,17 @@ def test_a_model_that_finds_nothing(tmp_path):
     assert read_predicted(tmp_path / "result.json").relations == {}
     (tmp_path / "lines.jsonl").write_text('{"id": "a", "triples": []}\n')
     assert read_predicted(tmp_path / "lines.jsonl").relations == {"a": []}
+
+
+def test_documents_with_entities_of_their_own(tmp_path):
+    """As docre predict writes them for a joint model."""
+    made = [replace(one, entities=one.entities[::-1]) for one in DOCUMENTS]
+    batch = SimpleNamespace(document_ids=tuple(one.id for one in made))
+    records = DocumentForm().records(".jsonl", made, batch, {}, {})
+    DocumentForm().write(tmp_path / "p.jsonl", [one.line for one in records])
+    told = read_predicted(tmp_path / "p.jsonl")
+    assert list(told.documents.values()) == made
+    assert keys(told.relations) == EXPECTED
 
 
 @pytest.mark.parametrize("content", ["", "hello", '{"id": "a", "triples": [', "[1]"])

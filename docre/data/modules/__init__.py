@@ -3,6 +3,7 @@
 from docre.data.modules.base import BatchSettings, DocREDataModule, ReadSettings
 from docre.data.modules.biomedical import CDR, GDA, ChemDisGene
 from docre.data.modules.docred import DocRED, DocREDDistant, DocREDFiles, ReDocRED
+from docre.data.modules.docred_joint import DocREDJoint
 from docre.data.modules.own_files import DocREDFormat
 from docre.data.modules.synthetic import SyntheticDocRED
 
@@ -15,6 +16,7 @@ __all__ = [
     "DocREDDistant",
     "DocREDFiles",
     "DocREDFormat",
+    "DocREDJoint",
     "DocREDataModule",
     "ReDocRED",
     "ReadSettings",

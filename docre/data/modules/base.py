@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
@@ -17,17 +17,19 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from docre.batch import Batch
 from docre.data.cache import Cached, Corpus, build_or_open
-from docre.data.collate import Collate, PairOrder
+from docre.data.columns import RowMaker
+from docre.data.examples import Examples, examples_of
 from docre.data.feature_table import FeatureTable
-from docre.data.features import FeatureSettings, Featurizer
+from docre.data.features import FeatureSettings
 from docre.data.formats.base import Format
 from docre.data.label_noise import LabelNoise, apply_noise, class_priors
+from docre.data.modules.settings import BatchSettings as BatchSettings
+from docre.data.modules.settings import ReadSettings as ReadSettings
 from docre.data.pieces import Pieces
 from docre.data.reading import OnError, read_documents
 from docre.data.relations import RelationSet
-from docre.data.sampling import DocumentBatchSampler, distributed_place
+from docre.data.sampling import distributed_place
 from docre.documents import Document
 from docre.errors import DocreError
 from docre.pretrained import load_tokenizer
@@ -44,78 +46,14 @@ _STAGES: Mapping[str, tuple[Split, ...]] = {
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class BatchSettings:
-    """How documents become batches.
+@dataclass(slots=True)
+class _Opened:
+    """What was made for some examples."""
 
-    Either a number of documents or budgets; with neither, a batch has the data set's own number.
-
-    Args:
-        batch_size: Documents of a training batch; 4 in general.
-        token_budget: Most tokens of a batch, padding included.
-        pair_budget: Most entity pairs of a batch.
-        eval_batch_size: Documents of a batch outside of training; left out, the budgets hold there
-            too, or a batch has 8.
-        num_workers: Processes that collate batches ahead of the model; collation takes well under
-            a millisecond a document, so none are needed for most models.
-        pin_memory: Page-locked batches for faster copies to a GPU; chosen by itself if left out.
-        seed: Order of the documents, together with the epoch; that of ``seed_everything`` if left
-            out, else 66.
-        pair_order: ``gold_first`` is only for experiments about its leak of the labels.
-    """
-
-    batch_size: int | None = None
-    token_budget: int | None = None
-    pair_budget: int | None = None
-    eval_batch_size: int | None = None
-    num_workers: int = 0
-    pin_memory: bool | None = None
-    seed: int | None = None
-    pair_order: PairOrder = "row_major"
-
-    def __post_init__(self) -> None:
-        if self.batch_size is not None and self.has_budget:
-            raise ValueError("batches: give either batch_size or budgets, not both")
-        for name in ("batch_size", "token_budget", "pair_budget", "eval_batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"batches.{name} must be at least 1, not {value}")
-
-    @property
-    def has_budget(self) -> bool:
-        """Whether batches are filled by budget."""
-        return self.token_budget is not None or self.pair_budget is not None
-
-    def or_else(self, batch_size: int = 4) -> BatchSettings:
-        """Return the settings with a data set's batch size where nothing was chosen."""
-        if self.has_budget:
-            return self
-        return replace(
-            self,
-            batch_size=self.batch_size or batch_size,
-            eval_batch_size=self.eval_batch_size or 8,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ReadSettings:
-    """How files are read and cached.
-
-    Args:
-        on_error: ``fail`` lists everything that is wrong with a file, ``fix`` mends what can be
-            mended, ``skip`` leaves documents with a problem out; both write a report. Left out,
-            ``fail``, but ``fix`` for data sets that are known to need it.
-        limit: Use only the first documents of each split.
-        num_proc: Processes that preprocess a file; worth it from some ten thousand documents.
-        cache_dir: Folder of the feature cache; the user's cache folder if left out.
-        offline: Never download.
-    """
-
-    on_error: OnError | None = None
-    limit: int | None = None
-    num_proc: int = 1
-    cache_dir: str | None = None
-    offline: bool = False
+    examples: Examples
+    maker: RowMaker | None = None
+    cached: dict[Split, Cached] = field(default_factory=dict)
+    train: FeatureTable | None = None
 
 
 class DocREDataModule(lightning.LightningDataModule):
@@ -160,8 +98,8 @@ class DocREDataModule(lightning.LightningDataModule):
         self.batches = (batches or BatchSettings()).or_else()
         self.noise = noise or LabelNoise()
         self.reading = reading or ReadSettings()
-        self._cached: dict[Split, Cached] = {}
-        self._train: FeatureTable | None = None
+        self._chosen: Examples | None = None
+        self._opened = _Opened(examples_of(None))
         self._documents: dict[Split, list[Document]] = {}
 
     @property
@@ -186,11 +124,32 @@ class DocREDataModule(lightning.LightningDataModule):
         """Folder of the feature cache, ``None`` for the user's cache folder."""
         return None if self.reading.cache_dir is None else Path(self.reading.cache_dir)
 
+    @property
+    def examples(self) -> Examples:
+        """What models are shown of the documents.
+
+        What was set here, else what the trainer's model asks for, else pairs of entities. When it
+        changes, splits that were opened for other examples are forgotten.
+        """
+        return self._for_examples().examples
+
+    @examples.setter
+    def examples(self, chosen: Examples | None) -> None:
+        self._chosen = chosen
+
     @cached_property
-    def featurizer(self) -> Featurizer:
+    def pieces(self) -> Pieces:
+        """The tokenizer."""
+        return Pieces(load_tokenizer(self.tokenizer_name, self.reading.offline))
+
+    @property
+    def featurizer(self) -> RowMaker:
         """What turns documents into rows."""
-        pieces = Pieces(load_tokenizer(self.tokenizer_name, self.reading.offline))
-        return Featurizer(pieces, self.relations, self.types, self.features)
+        opened = self._for_examples()
+        if opened.maker is None:
+            given = self.pieces, self.relations, self.types, self.features
+            opened.maker = opened.examples.row_maker(*given)
+        return opened.maker
 
     def prepare_data(self) -> None:
         """Fetch missing files and build missing caches; runs in one process of a machine."""
@@ -211,17 +170,20 @@ class DocREDataModule(lightning.LightningDataModule):
 
     def cached(self, split: Split) -> Cached:
         """Return the cache entry of a split, made on first use."""
-        if split not in self._cached:
-            self._cached[split] = self._open(split)
-        return self._cached[split]
+        cached = self._for_examples().cached
+        if split not in cached:
+            cached[split] = self._open(split)
+        return cached[split]
 
     def table(self, split: Split) -> FeatureTable:
-        """Return the feature rows of a split; training rows as the noise settings want them."""
+        """Return the rows of a split; training rows as the noise settings want them."""
         if split != "train":
             return self.cached(split).table
-        if self._train is None:
-            self._train = apply_noise(self.cached(split).table, self.noise, self.relations)
-        return self._train
+        opened = self._for_examples()
+        if opened.train is None:
+            table = apply_noise(self.cached(split).table, self.noise, self.relations)
+            opened.train = opened.examples.learnable(table)
+        return opened.train
 
     def documents(self, split: Split) -> list[Document]:
         """Return the documents of a split with all their labels, for scoring and reports.
@@ -265,39 +227,51 @@ class DocREDataModule(lightning.LightningDataModule):
 
     def _open(self, split: Split) -> Cached:
         return build_or_open(
-            self.corpus(split), self.featurizer, self.cache_dir, self.reading.num_proc
+            self.corpus(split),
+            self.featurizer,
+            self.cache_dir,
+            self.reading.num_proc,
+            kind=self.examples.kind,
         )
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def _for_examples(self) -> _Opened:
+        """Return what was opened, which is nothing yet if the examples are others by now."""
+        found = self._chosen or examples_of(getattr(self.trainer, "lightning_module", None))
+        if found != self._opened.examples:
+            self._opened = _Opened(found)
+        return self._opened
+
+    def train_dataloader(self) -> DataLoader[Any]:
         """Return shuffled training batches."""
         return self._loader("train", shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Return the batches of the development split; training goes without if there is none."""
         fitting = self.trainer is not None and self.trainer.state.fn == "fit"
         return [] if fitting and "dev" not in self.files else self._loader("dev")
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the test split."""
         return self._loader("test")
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> DataLoader[Any]:
         """Return the batches to predict: the predict split, or the test split without one."""
         return self._loader("predict" if "predict" in self.files else "test")
 
-    def _loader(self, split: Split, shuffle: bool = False) -> DataLoader[Batch]:
-        table, settings = self.table(split), self.batches
+    def _loader(self, split: Split, shuffle: bool = False) -> DataLoader[Any]:
+        table, settings, examples = self.table(split), self.batches, self.examples
+        seed = _seed() if settings.seed is None else settings.seed
         rank, world_size = distributed_place()
         loop = getattr(self.trainer, "overfit_batches", 0)
         size = settings.batch_size if shuffle else settings.eval_batch_size
-        sampler = DocumentBatchSampler(
+        sampler = examples.sampler(
             table.num_tokens,
             table.num_pairs,
             batch_size=size,
             token_budget=None if size else settings.token_budget,
             pair_budget=None if size else settings.pair_budget,
             shuffle=shuffle and not loop,
-            seed=_seed() if settings.seed is None else settings.seed,
+            seed=seed,
             rank=rank,
             world_size=world_size,
         )
@@ -307,11 +281,14 @@ class DocREDataModule(lightning.LightningDataModule):
         batching: dict[str, Any] = {"sampler": sampler, "batch_size": None}
         if loop and world_size == 1:
             batching = {"batch_sampler": sampler}
+        collate = examples.collate(self.pieces, settings)
+        if shuffle:
+            collate = examples.training_collate(self.pieces, settings, seed)
         # typed for torch's default fetching of single rows; the table hands out whole batches
         return DataLoader(
             cast(Any, table),
             **batching,
-            collate_fn=cast(Any, Collate(self.featurizer.pieces.pad_id, settings.pair_order)),
+            collate_fn=cast(Any, collate),
             num_workers=settings.num_workers,
             persistent_workers=settings.num_workers > 0,
             pin_memory=torch.cuda.is_available() if pin is None else pin,
@@ -358,7 +335,7 @@ class DocREDataModule(lightning.LightningDataModule):
                 **self.cached(split).summary,
             }
             for split, path in self.files.items()
-            if split in self._cached
+            if split in self._for_examples().cached
         }
 
 

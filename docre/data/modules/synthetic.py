@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from docre.data import synthetic, vocabulary
 from docre.data.cache import file_hash
-from docre.data.features import FeatureSettings, Featurizer
+from docre.data.features import FeatureSettings
 from docre.data.formats.docred import DocREDJson
 from docre.data.label_noise import LabelNoise
 from docre.data.modules.base import BatchSettings, DocREDataModule, ReadSettings, Split
@@ -106,11 +106,10 @@ class SyntheticDocRED(DocREDataModule):
                 self._make_vocabulary()
 
     @cached_property
-    def featurizer(self) -> Featurizer:
-        """What turns documents into rows."""
+    def pieces(self) -> Pieces:
+        """The tokenizer, made first if need be."""
         self.fetch()
-        pieces = Pieces(load_tokenizer(self.tokenizer_name, self.reading.offline))
-        return Featurizer(pieces, self.relations, self.types, self.features)
+        return Pieces(load_tokenizer(self.tokenizer_name, self.reading.offline))
 
     def setup(self, stage: str | None = None) -> None:
         """Open the splits of a stage, made first if need be."""

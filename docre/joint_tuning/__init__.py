@@ -1,0 +1,1 @@
+"""Thresholds of joint models, tuned head by head on development documents."""
