@@ -32,7 +32,11 @@ from docre.distillation.store import LogitHeader, write_logits
 def main() -> None:
     """Print sizes and times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True, help="documents in DocRED's JSON")
+    parser.add_argument(
+        "--data",
+        default="../shared/data/docred/unlabelled_999.json",
+        help="documents in DocRED's JSON",
+    )
     parser.add_argument("--documents", type=int, default=999)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--top-k", type=int, default=16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -41,6 +41,11 @@ class DocumentModel(lightning.LightningModule):
 
     Attributes:
         inherited: What names of weights begin with that a later stage takes over.
+        family: What its checkpoints are of; a subclass of a model reads those of the model.
+        types_matter: Whether weights go by the order of the entity types.
+        needs_labels: Whether it learns from relations and is judged by them.
+        next_command: What is done with a trained one first.
+        unscored_hint: What to add where documents cannot be scored.
         score: Judges what is predicted for the split at hand; ``None`` without one.
         to_be_loaded: The checkpoint that the command line will load: no other weights have to be
             fetched then.
@@ -48,6 +53,11 @@ class DocumentModel(lightning.LightningModule):
 
     encoder: nn.Module
     inherited: ClassVar[tuple[str, ...]]
+    family: ClassVar[str]
+    types_matter: ClassVar[bool] = False
+    needs_labels: bool = True
+    next_command: ClassVar[str] = "test"
+    unscored_hint: ClassVar[str] = ""
     score: Metric | None
 
     def __init__(
@@ -125,7 +135,10 @@ class DocumentModel(lightning.LightningModule):
 
     def configure_model(self) -> None:
         """Build from the trainer's data; called by Lightning, does nothing a second time."""
-        if self.is_built or self._trainer is None:
+        if self._trainer is None:
+            return
+        if self.is_built:
+            self._check_names()
             return
         data = self.data
         fitting = self.trainer.state.fn == "fit"
@@ -152,6 +165,22 @@ class DocumentModel(lightning.LightningModule):
             )
         return data
 
+    def _check_names(self) -> None:
+        """Refuse data in which other relations or types stand behind the same numbers."""
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, DocREDataModule):
+            differing = self.differing(data.relations, data.types)
+            if differing:
+                raise DocreError(f"the model and the data know other {differing}")
+
+    def differing(self, relations: Iterable[str], types: Iterable[str]) -> str:
+        """Return what is not as this model knows it, relations or entity types; empty if all is."""
+        if tuple(relations) != self.relations:
+            return "relations, or in another order"
+        if self.types_matter and tuple(types) != self.types:
+            return f"entity types, or in another order ({', '.join(self.types)} here)"
+        return ""
+
     def _check_vocabulary(self, data: DocREDataModule) -> None:
         known = getattr(self.encoder, "vocab_size", None)
         tokens = data.featurizer.pieces.vocabulary_size
@@ -171,7 +200,7 @@ class DocumentModel(lightning.LightningModule):
         data = getattr(self.trainer, "datamodule", None)
         if not isinstance(data, DocREDataModule):
             return None
-        if stage == "fit" and not data.table("train").labelled.all():
+        if stage == "fit" and self.needs_labels and not data.table("train").labelled.all():
             count = int((~data.table("train").labelled).sum())
             raise DocreError(
                 f"{count} of the training documents were never labelled; training would take every "
@@ -185,12 +214,13 @@ class DocumentModel(lightning.LightningModule):
         Raises:
             DocreError: If so.
         """
+        what = "labels" if self.needs_labels else "entities"
         if stage == "fit" and not labelled:
-            raise DocreError("the dev documents have no labels to select on: leave their file out")
+            raise DocreError(f"the dev documents have no {what} to select on: leave their file out")
         if not labelled:
             raise DocreError(
-                f"the {split} documents have no labels to score against: use docre predict, which "
-                "also writes a submission"
+                f"the {split} documents have no {what} to score against: use docre predict"
+                f"{self.unscored_hint}"
             )
 
     def log_loss(self, stage: str, parts: LossParts, size: int) -> None:
@@ -252,7 +282,8 @@ class DocumentModel(lightning.LightningModule):
         describe = getattr(self.encoder, "config_dict", None)
         checkpoint["docre"] = {
             "version": __version__,
-            "model": type(self).__name__,
+            "model": self.family,
+            "model_class": f"{type(self).__module__}.{type(self).__qualname__}",
             "relations": list(self.relations),
             "types": list(self.types),
             "tokenizer": self.tokenizer_name,
@@ -265,9 +296,9 @@ class DocumentModel(lightning.LightningModule):
         known = checkpoint.get("docre")
         if known is None:
             raise DocreError("this is not a checkpoint of docre: it does not name its relations")
-        theirs, ours = known.get("model"), type(self).__name__
-        if theirs not in (None, ours):
-            raise DocreError(f"this is a checkpoint of {theirs}, not of {ours}")
+        theirs = known.get("model", "DocREModel")
+        if theirs != self.family:
+            raise DocreError(f"this is a checkpoint of {theirs}, not of {self.family}")
         if known["parent"] is not None:
             self.parent = Parent(**known["parent"])
         if not self.is_built:
@@ -277,10 +308,12 @@ class DocumentModel(lightning.LightningModule):
                 types=known["types"],
                 encoder_config=known["encoder_config"],
             )
-        elif list(self.relations) != known["relations"]:
+            return
+        differing = self.differing(known["relations"], known["types"])
+        if differing:
             raise DocreError(
                 f"the checkpoint knows {len(known['relations'])} relations, the data "
-                f"{len(self.relations)}, or they are in another order"
+                f"{len(self.relations)}: they are other {differing}"
             )
 
     def describe(self) -> dict[str, Any]:

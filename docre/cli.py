@@ -75,7 +75,7 @@ TRAINING_COMMANDS = {
     "fit": "train a model",
     "validate": "score a trained model on the development split",
     "test": "score a trained model on the test split",
-    "predict": "predict triples with a trained model",
+    "predict": "predict triples, or whole extractions, with a trained model",
 }
 DATA_COMMANDS = {
     "check": Command("docre.data.check_command:check", "check a file and say what is in it"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +10,8 @@ from itertools import accumulate
 
 from docre.documents import Document, Entity, Mention
 from docre.errors import DataError, Problem
-from docre.segmentation import Span, split_text
+from docre.neutral_words import neutral_document
+from docre.segmentation import Span
 
 # The words of a mention as they are looked up.
 Name = tuple[str, ...]
@@ -23,7 +24,7 @@ class DictionaryBaseline:
     Words of more than four letters are compared without regard to case, shorter ones letter by
     letter: ``US`` is not ``us``. Mentions with the same words in lower case and of the same type
     are one entity. Documents with a raw text are read in words that do not depend on where their
-    mentions are.
+    mentions are, the words that joint models read.
 
     Args:
         types: Entity type of each name, which is the most frequent one of its mentions.
@@ -41,9 +42,9 @@ class DictionaryBaseline:
                 mention. Those within a longer mention do not count: the longer one is found first.
 
         Raises:
-            DataError: If there is no mention to learn from.
+            DataError: If there is no mention to learn from, or one touches no word.
         """
-        texts = [_Text.of(document) for document in documents]
+        texts = [_Text.of(neutral_document(document)) for document in documents]
         kinds: dict[Name, Counter[str]] = {}
         for text in texts:
             for span, types in text.mentions.items():
@@ -71,9 +72,11 @@ class DictionaryBaseline:
     def predict(self, document: Document) -> Document:
         """Return a document with what was found in its text, in place of what it had.
 
-        Its sentences and words are those the names were looked for in; no relation is predicted.
+        Its sentences and words are those the names were looked for in; of relations it says
+        nothing.
         """
-        text = _Text.of(document)
+        bare = neutral_document(replace(document, entities=(), relations=None, candidates=None))
+        text = _Text.of(bare)
         # sorted is stable, so names of one length stay in the order of the text
         longest_first = sorted(text.occurrences(self.types), key=lambda found: -len(found[1]))
         taken: set[int] = set()
@@ -82,14 +85,6 @@ class DictionaryBaseline:
             if taken.isdisjoint(range(*span)):
                 taken.update(range(*span))
                 chosen.append((span, name))
-        bare = replace(
-            document,
-            sentences=text.sentences,
-            offsets=text.offsets,
-            entities=(),
-            relations=(),
-            candidates=None,
-        )
         entities: dict[tuple[Name, str], list[Mention]] = {}
         for span, name in sorted(chosen):
             kind = self.types[name]
@@ -105,12 +100,10 @@ class DictionaryBaseline:
 class _Text:
     """The words of a document, and the types of the entities at each span of them.
 
-    Spans count the words of the whole document here. A mention that does not begin and end where
-    words do is at the words it touches.
+    Spans count the words of the whole document here.
     """
 
     sentences: tuple[tuple[str, ...], ...]
-    offsets: tuple[tuple[Span, ...], ...] | None
     first_word: list[int]
     words: list[str]
     keys: Name
@@ -118,29 +111,17 @@ class _Text:
 
     @classmethod
     def of(cls, document: Document) -> _Text:
-        sentences, offsets = document.sentences, document.offsets
-        raw = document.text
-        if raw is not None and offsets is not None:
-            layout = split_text(raw)
-            sentences, offsets = layout.words(raw), layout.offsets
-        flat = [span for sentence in offsets or () for span in sentence]
-        starts, ends = [start for start, _ in flat], [end for _, end in flat]
-        theirs = [0, *accumulate(map(len, document.sentences))]
+        first_word = [0, *accumulate(map(len, document.sentences))]
         mentions: dict[Span, list[str]] = {}
         for entity in document.entities:
             for mention in entity.mentions:
-                characters = document.char_span(mention) if flat else None
-                if characters is None:
-                    base = theirs[mention.sentence]
-                    span = base + mention.start, base + mention.end
-                else:
-                    span = bisect_right(ends, characters[0]), bisect_left(starts, characters[1])
+                base = first_word[mention.sentence]
+                span = base + mention.start, base + mention.end
                 mentions.setdefault(span, []).append(entity.type)
-        words = [word for sentence in sentences for word in sentence]
+        words = [word for sentence in document.sentences for word in sentence]
         return cls(
-            sentences=sentences,
-            offsets=offsets,
-            first_word=[0, *accumulate(map(len, sentences))],
+            sentences=document.sentences,
+            first_word=first_word,
             words=words,
             keys=tuple(word.lower() if len(word) > 4 else word for word in words),
             mentions=mentions,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from docre.data.reading import read_documents
 from docre.data.writing import write_documents
 from docre.dictionary_baseline import DictionaryBaseline
 from docre.errors import DocreError
-from docre.scoring.joint import ENTITY_LEVELS, JointScores, score_joint
+from docre.scoring.joint import ENTITY_LEVELS, score_joint
+from docre.scoring.tables import joint_table
 
 
 def dictionary(train: str, documents: str, output: str | None = None) -> int:
@@ -36,7 +36,8 @@ def dictionary(train: str, documents: str, output: str | None = None) -> int:
         write_documents(target, found)
     console = Console()
     if any(document.entities for document in gold):
-        console.print(_table(score_joint(gold, found)))
+        scores = replace(score_joint(gold, found), levels=ENTITY_LEVELS)
+        console.print(joint_table(scores, "Scores in percent"), highlight=False)
     else:
         console.print("not scored: the documents have no entities to compare with")
     counts = f"{len(fitted.types):,} names learnt, {len(found):,} documents looked through"
@@ -45,18 +46,3 @@ def dictionary(train: str, documents: str, output: str | None = None) -> int:
         written = f"what was found is in {target}"
         console.print(written, highlight=False, markup=False, soft_wrap=True)
     return 0
-
-
-def _table(scores: JointScores) -> Table:
-    table = Table(
-        title="Scores in percent", box=SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0)
-    )
-    table.add_column("")
-    for column in ("F1", "P", "R", "gold", "predicted", "correct"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for level in ENTITY_LEVELS:
-        rates = getattr(scores, level).overall
-        shares = (f"{100 * value:.2f}" for value in (rates.f1, rates.precision, rates.recall))
-        counts = (f"{count:,}" for count in (rates.gold, rates.predicted, rates.correct))
-        table.add_row(level, *shares, *counts)
-    return table

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, cast
 
 import torch
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from docre.base_model import DocumentModel, EncoderFactory, said_of
-from docre.data.examples import Examples
+from docre.data.modules.base import DocREDataModule
 from docre.documents import Document
 from docre.encoder import Encoder
 from docre.errors import DocreError
@@ -27,6 +29,7 @@ from docre.joint import (
     JointTargets,
     JointThresholds,
     MentionHead,
+    NegativeCounts,
     RelationHead,
     SimilarityMemories,
     Spans,
@@ -41,16 +44,18 @@ from docre.joint_metrics import JointScore
 from docre.losses.base import LossParts
 from docre.memory.base import MemoryReader
 from docre.optim import LearningRates, LinearWarmup, OptimizerFactory, ScheduleFactory
-from docre.prediction_forms import DocumentForm
+from docre.prediction_forms import DocumentForm, FoundDocuments
 from docre.pretrained import load_tokenizer
 
-MentionHeadFactory = Callable[[int], nn.Module]
-EntityHeadFactory = Callable[[int, int], nn.Module]
+MentionHeadFactory = Callable[[int], MentionHead]
+CoreferenceHeadFactory = Callable[[int], CoreferenceHead]
+EntityHeadFactory = Callable[[int, int], EntityTypeHead]
 RelationHeadFactory = Callable[[int, int, int], RelationHead]
 MemoriesFactory = Callable[[int, int, int], SimilarityMemories]
 ReaderFactory = Callable[[int], MemoryReader]
-ExamplesFactory = Callable[[], Examples]
+ExamplesFactory = Callable[[], JointExamples]
 JointLossFactory = Callable[[Tensor], JointLoss]
+_log = logging.getLogger(__name__)
 # which scores the answer of each head is judged by
 _LEVELS = {
     "mention": ("mention",),
@@ -97,13 +102,16 @@ class JointModel(DocumentModel):
     loss: JointLoss
     score: JointScore | None
     inherited = ("encoder.", "network.")
+    family = "JointModel"
+    types_matter = True
+    next_command = "tune"
     prediction_form = DocumentForm()
 
     def __init__(
         self,
         encoder: EncoderFactory = Encoder,
         mention: MentionHeadFactory | None = MentionHead,
-        coreference: MentionHeadFactory | None = CoreferenceHead,
+        coreference: CoreferenceHeadFactory | None = CoreferenceHead,
         entity: EntityHeadFactory | None = EntityTypeHead,
         relation: RelationHeadFactory | None = GlobalRelationHead,
         memory: MemoriesFactory | None = None,
@@ -131,9 +139,8 @@ class JointModel(DocumentModel):
         self._make_heads: dict[str, Any] = heads
         self._make_memory, self._make_readers = memory, tuple(readers or ())
         self._make_loss = loss
-        self.examples = examples()
-        if entity is None and relation is None and isinstance(self.examples, JointExamples):
-            self.examples = replace(self.examples, types=False)  # nobody looks at them
+        self.examples = _fitting(examples(), mention, entity, relation)
+        self.needs_labels = relation is not None
         # documents of the split at hand, for those that are given out
         self._documents: dict[str, Document] = {}
         self.thresholds = thresholds or JointThresholds()
@@ -149,6 +156,8 @@ class JointModel(DocumentModel):
         """Make the heads and the loss; see the base class."""
         with said_of("loss"):
             self.loss = self._make_loss(priors)
+        if self.loss.needs_threshold and self._make_heads["relation"] is None:
+            raise DocreError("model.loss.relation: there is no relation head to learn by it")
         if self._make_heads["entity"] is not None and not self.types:
             raise DocreError(
                 "the data names no entity types for the entity head to choose from: give "
@@ -178,16 +187,38 @@ class JointModel(DocumentModel):
 
     def setup(self, stage: str) -> None:
         """Take the annotations to score against, from the trainer's data."""
+        self._documents, self.score = {}, None
         split = self.scored_split(stage)
-        if stage == "predict":
+        if stage == "predict" and isinstance(self._data_module, DocREDataModule):
             split = "predict" if "predict" in self.data.files else "test"
         if split is None:
             return
         documents = self.data.documents(cast(Any, split))
         self._documents = {one.id: one for one in documents}
-        if stage != "predict":
-            self.require_gold(stage, split, any(one.relations is not None for one in documents))
+        if stage == "predict":
+            self._require_annotations(documents)
+        else:
+            labelled = (
+                one.relations is not None if self.needs_labels else bool(one.entities)
+                for one in documents
+            )
+            self.require_gold(stage, split, any(labelled))
             self.score = JointScore(documents)
+
+    @property
+    def _data_module(self) -> Any:
+        return getattr(self.trainer, "datamodule", None)
+
+    def _require_annotations(self, documents: Sequence[Document]) -> None:
+        """Say which documents nothing can be found in, as the first heads are not there."""
+        bare = sum(not one.entities for one in documents)
+        if bare and self._make_heads["mention"] is None:
+            _log.warning(
+                "%d of %d documents have no entities: this model has no mention head and takes "
+                "them from the annotations, so nothing is found there",
+                bare,
+                len(documents),
+            )
 
     def forward(self, batch: JointBatch) -> Tensor:
         """Return the token states of a batch."""
@@ -216,9 +247,9 @@ class JointModel(DocumentModel):
         if self.score is not None:
             self.score.update(self.extract(batch))
 
-    def predict_step(self, batch: JointBatch, batch_idx: int) -> list[Document]:
+    def predict_step(self, batch: JointBatch, batch_idx: int) -> FoundDocuments:
         """Return the documents of a batch with what was found in them."""
-        return self.extract(batch)
+        return FoundDocuments(self.extract(batch))
 
     @torch.no_grad()
     def extract(self, batch: JointBatch) -> list[Document]:
@@ -226,8 +257,8 @@ class JointModel(DocumentModel):
         distances = self.edit_distances(batch)
         found = self.network.extract(self(batch), batch, distances, self.thresholds)
         return [
-            to_document(self._source(name), one, self.types, self.relations)
-            for name, one in zip(batch.document_ids, found, strict=True)
+            to_document(self._source(batch, row), one, self.types, self.relations)
+            for row, one in enumerate(found)
         ]
 
     def edit_distances(self, batch: JointBatch) -> EditDistances:
@@ -238,12 +269,16 @@ class JointModel(DocumentModel):
 
         return distances
 
-    def _source(self, name: str) -> Document:
+    def _source(self, batch: JointBatch, row: int) -> Document:
         """Return the document that a prediction is about, on the words it was read in."""
+        name = batch.document_ids[row]
         known = self._documents.get(name)
-        if known is None:
-            raise DocreError(f"document {name!r} is none of the documents at hand")
-        return self.examples.document(known)
+        if known is not None:
+            return self.examples.document(known)
+        # a batch of one's own, outside of a trainer
+        ends = batch.truth[row].sentence_words.cumsum().tolist()
+        sentences = (batch.words[row][a:b] for a, b in pairwise([0, *ends]))
+        return Document(name, tuple(sentences))
 
     def _phrases(self, batch: JointBatch, row: int, mentions: Spans) -> list[str]:
         """Return the texts of mentions of a document."""
@@ -263,9 +298,30 @@ class JointModel(DocumentModel):
         if self.score is None:
             return
         scores = self.score.compute()
+        # a level is not there where none of the documents that were seen is labelled
         for level in self.levels:
             for number in ("f1", "precision", "recall"):
-                self.log(f"{stage}/{level}_{number}", scores[f"{level}_{number}"].float())
-        best = scores[f"{self.levels[-1]}_f1"].float()
-        self.log(f"{stage}/f1", best)
-        self.log("f1", best, prog_bar=True, logger=False)
+                if f"{level}_{number}" in scores:
+                    self.log(f"{stage}/{level}_{number}", scores[f"{level}_{number}"].float())
+        last = scores.get(f"{self.levels[-1]}_f1", torch.zeros(())).float()
+        self.log(f"{stage}/f1", last)
+        self.log("f1", last, prog_bar=True, logger=False)
+
+
+def _fitting(examples: JointExamples, *heads: object | None) -> JointExamples:
+    """Return examples without what no head of the model looks at.
+
+    Args:
+        examples: What was asked for.
+        heads: Of mentions, types and relations.
+    """
+    mention, entity, relation = heads
+    if mention is None:
+        # they would read from a memory beside the mentions, and inference has mentions alone
+        negatives = examples.negatives or NegativeCounts()
+        examples = replace(examples, negatives=replace(negatives, spans=0))
+    return replace(
+        examples,
+        types=examples.types and entity is not None,
+        mention_pairs=examples.mention_pairs and relation is not None,
+    )

@@ -67,6 +67,8 @@ class DocREModel(DocumentModel):
     loss: Loss
     score: DocREScore | None
     inherited = ("encoder.", "head.")
+    family = "DocREModel"
+    unscored_hint = ", which also writes a submission"
 
     def __init__(
         self,

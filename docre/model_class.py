@@ -26,13 +26,15 @@ def model_class_of(arguments: Sequence[str]) -> str:
     Args:
         arguments: Of ``docre fit`` and its like, with configurations as files.
     """
-    found = DEFAULT
+    found = checkpoint = None
     for option, value in _options(arguments):
         if option in ("--config", "-c"):
             found = _in_config(Path(value)) or found
         elif option == _OPTION:
             found = value
-    return found
+        elif option == "--ckpt_path":
+            checkpoint = value
+    return found or _in_checkpoint(checkpoint) or DEFAULT
 
 
 def load_model_class(path: str) -> type[DocumentModel]:
@@ -68,3 +70,16 @@ def _in_config(path: Path) -> str | None:
         return None  # whoever reads it in earnest says what is wrong
     found = config.get("model_class") if isinstance(config, dict) else None
     return found if isinstance(found, str) else None
+
+
+def _in_checkpoint(path: str | None) -> str | None:
+    """Return the model of ours that a checkpoint names; a file does not choose what to import."""
+    if path is None or not Path(path).is_file():
+        return None
+    from docre.parent import read_checkpoint
+
+    try:
+        found = read_checkpoint(path, mmap=True).get("docre", {}).get("model_class")
+    except DocreError:
+        return None  # whoever loads it says what is wrong
+    return found if isinstance(found, str) and found.startswith("docre.") else None

@@ -95,11 +95,12 @@ def load_parent(path: str | Path, model: DocumentModel) -> Parent:
         checkpoint = read_checkpoint(source)
     except DocreError as error:
         raise DocreError(f"init_from: {error}") from error
-    known = checkpoint.get("docre", {}).get("relations")
-    if known != list(model.relations):
+    known = checkpoint.get("docre", {})
+    differing = model.differing(known.get("relations") or (), known.get("types") or ())
+    if differing:
         raise DocreError(
-            f"init_from: {source} knows {len(known or ())} relations, the data "
-            f"{len(model.relations)}, or they are in another order"
+            f"init_from: {source} knows {len(known.get('relations') or ())} relations, the data "
+            f"{len(model.relations)}: they are other {differing}"
         )
     weights = {
         name: value

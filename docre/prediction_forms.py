@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -32,6 +32,29 @@ class PredictionRecord(NamedTuple):
     document: str
     size: int
     line: bytes
+
+
+class FoundDocuments:
+    """Documents with what was found in them, in the order of a batch.
+
+    Not a ``Sequence``: Lightning takes collections apart to move what is in them between devices,
+    and breaks on frozen dataclasses.
+
+    Args:
+        documents: One for each document of the batch.
+    """
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = tuple(documents)
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._documents)
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def __getitem__(self, number: int) -> Document:
+        return self._documents[number]
 
 
 class PredictionForm(ABC):

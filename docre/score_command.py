@@ -62,8 +62,8 @@ def score_files(
 ) -> Scores | JointScores:
     """Score a file of predictions and print a table.
 
-    Documents whose entities are not those of the gold are scored as joint extraction: mentions,
-    entities and relations.
+    Documents are scored as joint extraction: mentions, entities and relations. With ``facts`` or
+    ``frequent`` they are scored as triples, if their entities are those of the gold.
 
     Args:
         pred: ``predictions.jsonl``, ``result.json``, a submission zip, or documents with predicted
@@ -80,9 +80,10 @@ def score_files(
         console: Where to print; standard output if left out.
 
     Raises:
-        DataError: If a file cannot be read or a setting makes no sense.
-        UnlabelledError: If the gold has no labels and entities are given; the submission is
-            written then.
+        DataError: If a file cannot be read, a setting makes no sense, or there are no entities to
+            compare predicted ones with.
+        UnlabelledError: If the gold has no labels and entities are given; predictions that are no
+            documents are written as a submission then.
     """
     # the readers of predictions themselves need docre.scoring
     from docre.data.writing import atomic_file
@@ -93,18 +94,29 @@ def score_files(
     known = read_facts(facts) if facts is not None else ()
     documents = read_documents(gold)
     predicted = read_predicted(pred)
-    if _are_joint(predicted, documents):
-        for name, given in (("facts", facts), ("frequent", frequent)):
-            _require(
-                given is None,
-                f"--{name} is for triples of given entities; {pred} has entities of its own",
-            )
+    options = {"facts": facts, "frequent": frequent}
+    given = [name for name, value in options.items() if value is not None]
+    if predicted.documents and not given:
+        _require(
+            any(one.entities for one in documents),
+            f"not scored: no document of {gold} has an entity to compare with",
+        )
         told = _joint(documents, predicted, bootstrap, seed)
     else:
+        for name in given:
+            _require(
+                not _has_own_entities(predicted, documents),
+                f"--{name} is for triples of given entities; {pred} has entities of its own",
+            )
+            _require(
+                not predicted.documents or _has_relations(predicted),
+                f"--{name} is for triples; {pred} says nothing of relations",
+            )
         compiled = Gold.compile(documents, known)
         predictions = list(_predictions(predicted))
         if not compiled.can_score:
-            raise UnlabelledError(len(compiled.unlabelled), str(_submission(pred, predictions)))
+            submission = None if predicted.documents else str(_submission(pred, predictions))
+            raise UnlabelledError(len(compiled.unlabelled), submission)
         told = _pairs(compiled, predictions, frequent, bootstrap, seed)
     body: dict[str, Any] = {
         "docre": __version__,
@@ -136,9 +148,13 @@ def _require(holds: bool, message: str) -> None:
         raise DataError([Problem("wrong-setting", message)])
 
 
-def _are_joint(predicted: PredictedRelations, gold: Sequence[Document]) -> bool:
+def _has_own_entities(predicted: PredictedRelations, gold: Sequence[Document]) -> bool:
     pairs = ((one, predicted.documents.get(one.id)) for one in gold)
     return any(made is not None and has_own_entities(one, made) for one, made in pairs)
+
+
+def _has_relations(predicted: PredictedRelations) -> bool:
+    return any(one.relations is not None for one in predicted.documents.values())
 
 
 def _joint(
@@ -151,6 +167,7 @@ def _joint(
     notes = [
         "entities are predicted: an item is right only as a whole, with all mentions of its "
         "entities and no other",
+        *_no_relations(scores),
         *_resampled(samples, seed),
         f"{scores.documents:,} documents scored, docre {__version__}",
         *(f"{count:,} {what}" for count, what in _irregular_joint(scores) if count),
@@ -261,6 +278,11 @@ def _irregular(scores: Scores) -> Iterator[tuple[int, str]]:
     yield scores.unknown_titles, "predictions are for documents the gold does not have: wrong"
     yield scores.unknown_relations, "predictions are of relations the gold does not have: wrong"
     yield scores.duplicates, "repeated predictions were dropped; the first one counts"
+
+
+def _no_relations(scores: JointScores) -> Iterator[str]:
+    if scores.relation_strict is None and scores.unlabelled_documents < scores.documents:
+        yield "relations are not scored: the predictions say nothing of them"
 
 
 def _irregular_joint(scores: JointScores) -> Iterator[tuple[int, str]]:

@@ -78,7 +78,7 @@ class DocRECLI(LightningCLI):
     """
 
     def __init__(self, name: str, run: Path | None, model_class: str = DEFAULT) -> None:
-        self.run_folder = run
+        self.run_folder, self._named = run, model_class
         logger = {
             "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
             "init_args": {"save_dir": "runs", "name": name, "default_hp_metric": False},
@@ -107,6 +107,15 @@ class DocRECLI(LightningCLI):
                 for command, text in SUMMARIES.items()
             },
         )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse; where that fails, say whose options those of the model have to be."""
+        try:
+            super().parse_arguments(parser, args)
+        except SystemExit as ended:
+            if ended.code == 2:
+                print(f"model_class is {self._named}", file=sys.stderr)  # noqa: T201
+            raise
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what a run always has: a checkpoint of the best epoch, early stopping."""
@@ -210,10 +219,11 @@ SUMMARIES = {
     "command line too.",
     "validate": f"Score a trained model on the development split. {RUN_HELP}",
     "test": f"Score a trained model on the test split. {RUN_HELP}",
-    "predict": f"Predict triples with a trained model. {RUN_HELP} --documents FILE predicts a file "
-    "of one's own, in any format docre reads, in place of the test split. --output FILE is where "
-    "predictions go: .jsonl with names, scores and evidence, .json as the official result.json, "
-    ".zip as a submission; predictions.jsonl in the run folder if left out.",
+    "predict": f"Predict with a trained model. {RUN_HELP} --documents FILE predicts a file of "
+    "one's own, in any format docre reads, in place of the test split. --output FILE is where "
+    "predictions go, predictions.jsonl in the run folder if left out. Triples of given entities: "
+    ".jsonl with names, scores and evidence, .json as the official result.json, .zip as a "
+    "submission. Joint models: .jsonl with documents, .json as the published predictions.json.",
 }
 USAGE = {
     "fit": "--config NAME",
@@ -253,7 +263,8 @@ def print_result(trainer: lightning.Trainer) -> None:
     if folder is not None:
         lines.append(f"run folder   {_short(folder)}")
         lines.append(f"TensorBoard  tensorboard --logdir {_short(folder)}")
-        lines.append(f"next         docre test --run {_short(folder)}")
+        command = cast(DocumentModel, trainer.lightning_module).next_command
+        lines.append(f"next         docre {command} --run {_short(folder)}")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
 

@@ -22,9 +22,9 @@ cp "$FOLDER/CDR_DevelopmentSet.PubTator.txt" "$OUT/data/CDR_TestSet.PubTator.txt
 
 rm -rf "$OUT/run/last"
 "$BIN/docre" fit --config cdr_jerex_mrc.yaml --config overlays/encoder/minilm.yaml \
-    --data.data_dir "$OUT/data" --data.batches.batch_size 4 \
-    --model.rates.encoder.lr 2.0e-4 --model.rates.head.lr 5.0e-4 \
-    --trainer.accelerator cpu --trainer.precision 32-true --trainer.max_epochs 12 \
+    --data.data_dir "$OUT/data" --model.rates.encoder.lr 1.5e-4 --model.rates.head.lr 5.0e-4 \
+    --trainer.accelerator cpu --trainer.precision 32-true \
+    --trainer.max_epochs 6 --trainer.check_val_every_n_epoch 2 \
     --trainer.logger.save_dir "$OUT" --trainer.logger.name run --trainer.logger.version last "$@"
 RUN="$OUT/run/last"
 "$BIN/docre" test --run "$RUN"

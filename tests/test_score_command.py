@@ -118,11 +118,23 @@ def test_frequent_relations_as_asked(files):
     assert "frequent: P2" in text
 
 
-def test_documents_as_predictions(files):
-    console = Console(file=io.StringIO(), width=140)
-    scores = score_files(files["gold"], files["gold"], console=console)
+@pytest.mark.parametrize("option", ["facts", "frequent"])
+def test_documents_as_triples_of_given_entities(files, option):
+    given = {"facts": files["facts"]} if option == "facts" else {"frequent": ["P2"]}
+    scores, _ = run({**files, "pred": files["gold"]}, **given)
     assert scores.f1 == 1
     assert scores.evidence.f1 == 1
+
+
+def test_documents_are_no_submission(files):
+    before = sorted(files["pred"].parent.iterdir())
+    with pytest.raises(UnlabelledError):
+        run({"pred": files["gold"], "gold": files["blind"]}, frequent=["P2"])
+    scores, text = run({"pred": files["gold"], "gold": files["blind"]})
+    assert isinstance(scores, JointScores)
+    assert scores.entity.overall.correct == 3
+    assert "1 documents without labels are judged up to the entities" in text
+    assert sorted(files["pred"].parent.iterdir()) == before
 
 
 @pytest.mark.parametrize("setting", ["bootstrap", "seed"])
@@ -179,7 +191,7 @@ def scores_of(paths):
     return score_joint(*(read_documents(paths[name]) for name in ("gold", "pred")))
 
 
-def test_entities_of_their_own_are_told_by_the_file(joint):
+def test_documents_are_joint_predictions(joint):
     scores, text = run(joint, bootstrap=30, seed=4)
     expected = scores_of(joint)
     assert isinstance(scores, JointScores)
@@ -221,6 +233,52 @@ def test_joint_json_and_output_are_equal(joint, tmp_path):
     assert body["bootstrap"]["samples"] == 20
 
 
+def test_documents_with_the_entities_of_the_gold_are_joint_too(joint):
+    gold = read_documents(joint["gold"])
+    write_documents(joint["pred"], [replace(one, relations=()) for one in gold])
+    scores, text = run(joint)
+    assert isinstance(scores, JointScores)
+    assert (scores.entity.overall.f1, scores.relation_strict.overall.predicted) == (1, 0)
+    assert "relation strict" in text
+
+
+def test_predictions_that_say_nothing_of_relations(joint):
+    gold = read_documents(joint["gold"])
+    write_documents(joint["pred"], [replace(one, relations=None) for one in gold[1:]])
+    scores, text = run(joint, bootstrap=5)
+    assert scores.relation_strict is None
+    assert scores.entity.overall.precision == 1
+    assert "relation strict" not in text
+    assert "relations are not scored: the predictions say nothing of them" in text
+    with pytest.raises(DocreError, match=r"--frequent is for triples; .* nothing of relations"):
+        run(joint, frequent=["born_in"])
+    _, text = run(joint, json=True)
+    assert not [name for name in json.loads(text)["scores"] if name.startswith("relation")]
+
+
+def test_a_gold_without_entities_is_refused(joint, tmp_path):
+    output = tmp_path / "scores.json"
+    bare = [replace(one, entities=(), relations=()) for one in read_documents(joint["gold"])]
+    write_documents(joint["gold"], bare, "docred")
+    with pytest.raises(DocreError, match=r"not scored: no document of .*gold\.json has an entity"):
+        run(joint, output=output)
+    assert not output.exists()
+
+
+def test_repeated_gold_is_said_below_the_table(joint):
+    gold = read_documents(joint["gold"])
+    again = [tuple(replace(r, head=4) for r in d.relations if r.head == 0) for d in gold]
+    twice = [
+        replace(d, entities=(*d.entities, d.entities[0]), relations=d.relations + more)
+        for d, more in zip(gold, again, strict=True)
+    ]
+    write_documents(joint["gold"], twice)
+    scores, text = run(joint)
+    count = len(gold) + sum(map(len, again))
+    assert scores.gold_duplicates == count > len(gold)
+    assert f"{count} repeated entities and relations of the gold count once" in text
+
+
 @pytest.mark.parametrize("option", [{"facts": "gold"}, {"frequent": ["born_in"]}])
 def test_options_of_triples_are_refused(joint, option):
     (name,) = option
@@ -249,7 +307,7 @@ def test_words_of_a_raw_text_may_be_cut_otherwise(tmp_path):
     scores, _ = run(paths)
     assert (scores.entity.overall.correct, scores.relation_relaxed.overall.correct) == (1, 0)
     write_documents(paths["pred"], [replace(made, text=None, offsets=None)])
-    with pytest.raises(DocreError, match=r"'d', sentences: .*other sentences or words"):
+    with pytest.raises(DocreError, match=r"'d', sentences: the text differs from that"):
         run(paths)
 
 

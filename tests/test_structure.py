@@ -16,6 +16,7 @@ FORBIDDEN = {
     "errors.py": ("docre.",),
     "segmentation.py": ("docre.",),
     "documents.py": ("docre.data", "docre.scoring", "docre.batch", "torch", "lightning"),
+    "neutral_words.py": ("docre.data", "docre.joint", "docre.scoring", "torch", "lightning"),
     "scoring": (
         "docre.data",
         "docre.batch",

@@ -22,8 +22,8 @@ class RunCheckpoint(ModelCheckpoint):
     """Keeps the best epoch as Lightning does, and the last one always.
 
     Lightning's ``save_last`` writes only when it also writes a new best, so that whoever goes on
-    from there would repeat all epochs since. An epoch that ends within the :class:`ReadWarmup` is
-    never the best: it would be tested with reads that it never learnt.
+    from there would repeat all epochs since. An epoch that ends before an update has read, see
+    :class:`ReadWarmup`, is never the best: it would be tested with reads that it never learnt.
 
     Args:
         keep_last: Write ``last.ckpt`` after each epoch, to go on from.

@@ -17,10 +17,10 @@ class ReadWarmup(lightning.Callback):
     """Turns the reads of a model on after a share of the training.
 
     Until then the slots of similarity memories only learn what they stand for. Validation within
-    the warm-up does not read either, so its scores are those of another model than the one that
-    is tested: :class:`RunCheckpoint` and :class:`StopEarly` leave those epochs out. Outside of a
-    training a model always reads. A training that has begun to read goes on reading when it is
-    resumed, also with more epochs.
+    the warm-up does not read either, and one that comes right after it is of a model that was never
+    trained with reads. So :class:`RunCheckpoint` and :class:`StopEarly` leave out all epochs until
+    one update has read. Outside of a training a model always reads. A training in which an update
+    has read goes on reading when it is resumed, also with more epochs.
 
     Reference: similarity-memory JEREX, released code.
 
@@ -28,7 +28,7 @@ class ReadWarmup(lightning.Callback):
         proportion: Share of all updates that do not read; in Python also their number, an ``int``.
 
     Attributes:
-        warming_up: Whether a training is in its warm-up now.
+        warming_up: Whether there is a training now, and no update of it has read.
 
     Raises:
         DocreError: If it is no such share; when training begins, if nothing in the model reads.
@@ -42,7 +42,8 @@ class ReadWarmup(lightning.Callback):
         self.proportion = proportion
         self.warming_up = False
         self._first = 0  # the first update that reads
-        self._began = False
+        self._reading = True
+        self._began = False  # an update has read
 
     def setup(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
@@ -57,7 +58,8 @@ class ReadWarmup(lightning.Callback):
         if not any(isinstance(part, ReadSwitch) for part in pl_module.modules()):
             raise DocreError(
                 "trainer.callbacks: ReadWarmup has nothing to do, no part of the model reads from "
-                "a similarity memory: leave it out"
+                "a similarity memory: leave it out, with --trainer.callbacks null if there is no "
+                "other callback"
             )
         updates = cast(int, trainer.estimated_stepping_batches)
         self._first = read_warmup_steps(self.proportion, updates)
@@ -82,7 +84,7 @@ class ReadWarmup(lightning.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """See whether the next update reads; a validation in between does the same."""
+        """See whether the next update reads; a validation before it does the same."""
         if self.warming_up:
             self._switch(trainer, pl_module)
 
@@ -92,7 +94,7 @@ class ReadWarmup(lightning.Callback):
         """Warn if the model never read."""
         if self.warming_up and trainer.is_global_zero:
             _log.warning(
-                "training ended after %d updates, within the %d that do not read: the model was "
+                "training ended after %d updates, and the first %d do not read: the model was "
                 "never trained to read, and no epoch is kept as the best",
                 trainer.global_step,
                 self._first,
@@ -112,27 +114,29 @@ class ReadWarmup(lightning.Callback):
         self._leave(pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep whether reading has begun."""
+        """Keep whether an update has read."""
         return {"began": self._began}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over whether reading had begun."""
+        """Take over whether an update had read."""
         self._began = state_dict["began"]
 
     def _switch(self, trainer: lightning.Trainer, model: lightning.LightningModule) -> None:
-        waiting = not self._began and trainer.global_step < self._first
-        if self.warming_up and not waiting and trainer.is_global_zero:
-            _log.info("the model reads from its memories from update %d on", trainer.global_step)
-        self.warming_up, self._began = waiting, not waiting
-        switch_reads(model, on=not waiting)
+        done = trainer.global_step
+        self._began = self._began or self._first == 0 or done > self._first
+        reads = self._began or done >= self._first
+        if reads and not self._reading and trainer.is_global_zero:
+            _log.info("the model reads from its memories from update %d on", done)
+        self.warming_up, self._reading = not self._began, reads
+        switch_reads(model, on=reads)
 
     def _leave(self, model: lightning.LightningModule) -> None:
         if self.warming_up:
-            self.warming_up = False
+            self.warming_up, self._reading = False, True
             switch_reads(model, on=True)
 
 
 def is_warming_up(trainer: lightning.Trainer) -> bool:
-    """Say whether a training is one whose reads are still off."""
+    """Say whether a training is one in which no update has read yet."""
     callbacks = cast(Any, trainer).callbacks
     return any(isinstance(each, ReadWarmup) and each.warming_up for each in callbacks)

@@ -13,7 +13,8 @@ from docre.callbacks.read_warmup import is_warming_up
 class StopEarly(EarlyStopping):
     """Stops when the development score has not become better for some validations.
 
-    Those within the :class:`ReadWarmup` are of another model, and not looked at.
+    Those before an update has read, see :class:`ReadWarmup`, are of another model, and not looked
+    at.
 
     Args:
         monitor: The logged score.

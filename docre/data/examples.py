@@ -31,10 +31,13 @@ class Examples(ABC):
     Attributes:
         kind: The rows that are kept of documents.
         sampler: Makes the sampler of a data loader.
+        ignores_unknown_labels: Whether documents to predict may have relations that the model does
+            not know; the rows are then made without those.
     """
 
     kind: ClassVar[RowKind]
     sampler: ClassVar[type[DocumentBatchSampler]] = DocumentBatchSampler
+    ignores_unknown_labels: ClassVar[bool] = False
 
     @abstractmethod
     def row_maker(

@@ -27,7 +27,7 @@ class JointBatch:
         truth: The annotations of each document, in host memory; empty ones where it was never
             labelled.
         sample: What the heads are asked and the answers, over all documents.
-        mention_pairs: Those of the entity pairs of the sample.
+        mention_pairs: Those of the entity pairs of the sample, for heads that read them.
         candidates: Spans that may be mentions, document by document; they stay in host memory.
     """
 
@@ -101,6 +101,7 @@ def join_samples(samples: Sequence[JointSample]) -> JointSample:
             columns = [column + by for column, by in zip(columns, shift, strict=False)]
         return torch.cat(columns)
 
+    longest = [one.longest for one in samples if one.longest is not None]
     offsets = [one.entity_offset[:-1] + by for one, by in zip(samples, members, strict=False)]
     return JointSample(
         spans=join_spans([one.spans for one in samples]),
@@ -116,6 +117,7 @@ def join_samples(samples: Sequence[JointSample]) -> JointSample:
         pair_tail=joined("pair_tail", entities),
         label_pair=joined("label_pair", pairs),
         label_relation=joined("label_relation"),
+        longest=max(longest) if len(longest) == len(samples) else None,
     )
 
 

@@ -27,6 +27,8 @@ class Extracted:
         tail: Entity that is its tail.  # [K]
         relation: Which of the ``R`` relations it is.  # [K]
         relation_probability: # [K]
+        tasks: Names of the heads that looked: what is before the first of them is annotated, and
+            nobody looked for what is after the last.
     """
 
     mentions: Spans
@@ -38,3 +40,4 @@ class Extracted:
     tail: Tensor
     relation: Tensor
     relation_probability: Tensor
+    tasks: tuple[str, ...] = ("mention", "coreference", "entity", "relation")

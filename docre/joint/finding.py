@@ -134,7 +134,7 @@ def similarities(
         for row, (spans, pair) in enumerate(zip(of_document, pairs, strict=True))
         if len(spans) > 1
     ]
-    edit = torch.cat([torch.zeros(0), *edits]).long()  # [C]
+    edit = torch.cat([torch.zeros(0, dtype=torch.long), *(one.long() for one in edits)])  # [C]
     asked = torch.stack((*torch.cat([torch.triu_indices(0, 0), *shifted], 1), edit))  # [3, C]
     logits = [
         coreference(mentions.states, *asked[:, part].to(device).unbind())

@@ -7,7 +7,7 @@ for each part of work that is too much at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ from docre.joint.finding import (
     similarities,
 )
 from docre.joint.grouping import Grouping
-from docre.joint.relating import ReadPairs, relate
+from docre.joint.relating import ReadPairs, RelatedEntities, relate
 from docre.joint.relation_base import RelationInput
 from docre.joint.samples import JointTruth, tensor_of
 from docre.joint.spans import Spans
@@ -48,6 +48,7 @@ class JointHeads:
         relation: Like :class:`~docre.joint.RelationHead`, without a threshold.
         read_spans: Changes the states of all candidates of a document, if these read a memory.
         read_pairs: Like :meth:`docre.joint.RelationHead.read`.
+        reads_mention_pairs: Whether the head of relations is to be told the pairs of mentions.
 
     Raises:
         ValueError: If heads are missing between others, or all of them.
@@ -60,9 +61,15 @@ class JointHeads:
     relation: Callable[[RelationInput], Tensor] | None
     read_spans: ReadSpans | None = None
     read_pairs: ReadPairs | None = None
+    reads_mention_pairs: bool = True
 
     def __post_init__(self) -> None:
-        heads_in_a_row(
+        _ = self.tasks  # refuses a row with a gap
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the heads that are there, in their order."""
+        return heads_in_a_row(
             mention=self.mention,
             coreference=self.coreference,
             entity=self.entity_type,
@@ -161,18 +168,20 @@ def extract(
         types = torch.cat([tensor_of(one.entity_type) for one in truth])
         of_type = (types >= 0).float()
 
-    none = [torch.zeros(0, 2, dtype=torch.long)] * len(token_states)
-    pairs, sure = none, [each.float() for each in none]
+    nothing = torch.zeros(0, dtype=torch.long)
+    related = [RelatedEntities(nothing, nothing, nothing, nothing.float())] * len(token_states)
     if heads.relation is not None:
-        pairs, sure = relate(
+        related = relate(
             heads.relation,
             token_states,
             mentions,
             entities,
             entity_states,
             types,
+            thresholds.relation,
             mention_pair_budget,
             heads.read_pairs,
+            heads.reads_mention_pairs,
         )
     of_mention = entities.of_mentions() - entities.starts[mentions.spans.document]
     columns = zip(
@@ -181,13 +190,10 @@ def extract(
         torch.split(of_mention, mentions.counts),
         torch.split(types, entities.counts),
         torch.split(of_type, entities.counts),
-        pairs,
-        sure,
+        related,
         strict=True,
     )
-    return [
-        Extracted(*row, *_accepted(pair, each, thresholds.relation)) for *row, pair, each in columns
-    ]
+    return [replace(Extracted(*row, *holding), tasks=heads.tasks) for *row, holding in columns]
 
 
 @torch.no_grad()
@@ -221,9 +227,3 @@ def mentions_of(
     return find_mentions(
         heads.mention, token_states, candidates, threshold, span_budget, heads.read_spans
     )
-
-
-def _accepted(pairs: Tensor, sure: Tensor, threshold: float) -> tuple[Tensor, ...]:
-    """Return head, tail, relation and probability of what holds, by pair and relation."""
-    pair, relation = (sure >= threshold).nonzero().unbind(1)
-    return *pairs[pair].unbind(1), relation, sure[pair, relation]

@@ -119,21 +119,22 @@ class JointNetwork(nn.Module):
 
         Args:
             token_states: Those of the batch's texts.  # [B, T, D]
-            batch: A batch with a sample and its mention pairs.
+            batch: A batch with a sample, and its mention pairs where the relation head reads them.
         """
         sample = batch.sample
         if sample is None:
             raise ValueError("the batch has no sample: it is none to train with")
         tokens, spans = self._read_tokens(token_states, batch), sample.spans
-        states = span_max(tokens, spans.document, spans.start, spans.end)  # [N, D]
+        states = span_max(tokens, spans.document, spans.start, spans.end, sample.longest)  # [N, D]
         if self.memory is not None:
             states = self.memory.read_spans(states, spans.document, len(tokens))
         mention = coreference = entity = relation = None
         if self.mention is not None:
             mention = self.mention(states, spans.sizes)
         if self.coreference is not None:
-            pairs = sample.first, sample.second, sample.edit_distance
-            coreference = self.coreference(states, *pairs)
+            coreference = self.coreference(
+                states, sample.first, sample.second, sample.edit_distance
+            )
         if self.entity is None and self.relation is None:
             return JointLogits(mention, coreference)
         member, count = sample.member, len(sample.entity_type)
@@ -141,8 +142,9 @@ class JointNetwork(nn.Module):
         if self.entity is not None:
             entity = self.entity(entities)
         if self.relation is not None:
-            if batch.mention_pairs is None:
-                raise ValueError("the batch has a sample without its mention pairs")
+            pairs = batch.mention_pairs if self.relation.reads_mention_pairs else None
+            if pairs is None and self.relation.reads_mention_pairs:
+                raise ValueError("the relation head reads mention pairs, and the batch has none")
             given = RelationInput(
                 tokens,
                 states,
@@ -150,7 +152,7 @@ class JointNetwork(nn.Module):
                 sample.entity_type,
                 sample.pair_head,
                 sample.pair_tail,
-                batch.mention_pairs,
+                pairs,
                 sample.pair_doc,
             )
             relation = self.relation(given)
@@ -206,6 +208,7 @@ class JointNetwork(nn.Module):
             relation,
             None if self.memory is None else self.memory.read_spans,
             None if head is None else head.read,
+            head is not None and head.reads_mention_pairs,
         )
 
     def memory_parts(self) -> list[nn.Module | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,8 @@ class RelationInput:
             known, which adds nothing.  # [E]
         pair_head: Entity that is head of a pair.  # [P]
         pair_tail: Entity that is tail of a pair.  # [P]
-        mention_pairs: Those of the entity pairs, at least one for each.
+        mention_pairs: Those of the entity pairs, at least one for each; none for heads that do
+            not read them.
         pair_doc: Document of each pair, ascending; needed where memories are read.  # [P]
         ends: States of head and tail of each pair, where these differ from those of the entities:
             after memories were read.  # [P, D], [P, D]
@@ -40,7 +42,7 @@ class RelationInput:
     entity_type: Tensor
     pair_head: Tensor
     pair_tail: Tensor
-    mention_pairs: MentionPairs
+    mention_pairs: MentionPairs | None = None
     pair_doc: Tensor | None = None
     ends: tuple[Tensor, Tensor] | None = None
 
@@ -80,6 +82,8 @@ class RelationHead(nn.Module, ABC):
         dropout: Of the hidden layer.
 
     Attributes:
+        reads_mention_pairs: Whether a subclass needs the mention pairs of its input, which are only
+            made where one does.
         type_embedding: Features of an entity type.
         hidden: The layer above.
         output: Makes the scores of a pair from its state.
@@ -99,6 +103,8 @@ class RelationHead(nn.Module, ABC):
         >>> DifferenceHead(16, 3, 5).hidden
         Linear(in_features=66, out_features=16, bias=True)
     """
+
+    reads_mention_pairs: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -64,6 +66,8 @@ class MultiInstanceRelationHead(RelationHead):
         dropout: Of mention pairs and of the hidden layer.
     """
 
+    reads_mention_pairs: ClassVar[bool] = True
+
     def __init__(
         self,
         in_features: int,
@@ -91,6 +95,8 @@ class MultiInstanceRelationHead(RelationHead):
         The layer over a mention pair is a sum: every block of its weight is applied where its
         input is, to gaps, mentions, entities and distances, and the sums are spread afterwards.
         """
+        if given.mention_pairs is None:
+            raise ValueError("mention_pairs: there are none, and this head reads them")
         width, features = self.in_features, self.token_distance.embedding_dim
         widths = [*[width] * 5, features, features]
         of_gap, of_head, of_tail, *rest = torch.split(self.instance.weight, widths, 1)

@@ -121,6 +121,7 @@ class JointSample:
         pair_tail: # [P]
         label_pair: Pair that carries a label, each label once.  # [L]
         label_relation: Its relation.  # [L]
+        longest: A number of tokens that no span exceeds, if it is known.
     """
 
     spans: Spans
@@ -136,6 +137,7 @@ class JointSample:
     pair_tail: Tensor
     label_pair: Tensor
     label_relation: Tensor
+    longest: int | None = None
 
     @property
     def member_entity(self) -> Tensor:

@@ -117,6 +117,7 @@ class JointSampler:
             tensor_of(tail),
             tensor_of(self._label_pair),
             tensor_of(self._label_relation),
+            longest=int((spans.end - spans.start).max()) if len(spans) else 0,
         )
 
 

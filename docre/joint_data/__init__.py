@@ -1,7 +1,6 @@
 """The data of joint models: from documents to batches in which everything is to be found."""
 
 from docre.joint_data.examples import JointExamples
-from docre.joint_data.neutral import neutral_document
 from docre.joint_data.rows import JointFeaturizer, JointRow, JointRowSettings
 
 __all__ = [
@@ -9,5 +8,4 @@ __all__ = [
     "JointFeaturizer",
     "JointRow",
     "JointRowSettings",
-    "neutral_document",
 ]

@@ -59,15 +59,22 @@ class DrawingCollate:
         max_span_words: Most words of a candidate.
         negatives: How much is drawn.
         seed: Of the draws.
+        mention_pairs: Whether to make the mention pairs of the sample.
     """
 
     def __init__(
-        self, pad_id: int, max_span_words: int, negatives: NegativeCounts, seed: int
+        self,
+        pad_id: int,
+        max_span_words: int,
+        negatives: NegativeCounts,
+        seed: int,
+        mention_pairs: bool = True,
     ) -> None:
         self.pad_id = pad_id
         self.max_span_words = max_span_words
         self.negatives = negatives
         self.seed = seed
+        self.mention_pairs = mention_pairs
         self._samplers: dict[int, JointSampler] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -83,7 +90,7 @@ class DrawingCollate:
             words=words,
             truth=tuple(sampler.truth for sampler in samplers),
             sample=sample,
-            mention_pairs=pairs_of(sample),
+            mention_pairs=pairs_of(sample) if self.mention_pairs else None,
         )
 
     def _of(self, rows: Rows, words: tuple[tuple[str, ...], ...]) -> list[JointSampler]:

@@ -14,7 +14,7 @@ from docre.data.pieces import Pieces
 from docre.data.relations import RelationSet
 from docre.documents import Document
 from docre.errors import DataError, Problem
-from docre.joint_data.neutral import neutral_document, unaligned_mentions
+from docre.neutral_words import neutral_document, unaligned_mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _unaligned_said(lost: Mapping[str, int]) -> str:
 
 JOINT_ROWS = RowKind(
     JointRow,
-    ("docre.joint_data.rows", "docre.joint_data.neutral"),
+    ("docre.joint_data.rows", "docre.neutral_words"),
     _unaligned,
     _unaligned_said,
 )
@@ -86,7 +86,8 @@ class JointFeaturizer:
 
     Args:
         pieces: The tokenizer.
-        relations: Relations in their fixed order.
+        relations: Relations in their fixed order. Labels of others are left out: whoever reads the
+            documents refuses them where that matters.
         types: Entity types in their fixed order; other types become -1.
         settings: How documents become tokens.
     """
@@ -145,6 +146,7 @@ class JointFeaturizer:
         labels = dict.fromkeys(
             (label.head, label.tail, self.relations.index(label.relation))
             for label in document.relations or ()
+            if label.relation in self.relations
         )
         count = len(document.entities)
         return JointRow(

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from docre.errors import DocreError
-
-if TYPE_CHECKING:
-    pass
-
-# Which threshold is chosen by each score.
-_CHOSEN_BY = {"mention": "mention", "coreference": "coreference", "relation_strict": "relation"}
 
 
 def tune_run(
@@ -36,10 +29,13 @@ def tune_run(
         console: Where to print; standard output if left out.
 
     Raises:
-        DocreError: If the run cannot be opened, is not of a joint model, or has nothing to tune on.
+        DocreError: If the run cannot be opened, is not of a joint model, or has nothing to tune on,
+            or the batch size is below 1.
     """
     if run is None:
         raise DocreError("docre tune needs a trained joint model: --run FOLDER")
+    if batch_size is not None and batch_size < 1:
+        raise DocreError(f"--batch_size must be at least 1, it is {batch_size}")
 
     from docre.joint_model import JointModel
     from docre.joint_tuning.dev_split import DevSplit

@@ -14,9 +14,7 @@ from docre.documents import Document
 from docre.errors import DocreError
 from docre.joint.batch import JointBatch
 from docre.joint.extracted import Extracted
-from docre.joint.finding import (
-    similarities,
-)
+from docre.joint.finding import similarities
 from docre.joint.thresholds import JointThresholds
 from docre.joint.to_documents import to_document
 from docre.joint_tuning.answers import Answers
@@ -102,7 +100,7 @@ class DevSplit:
 
         def question(states: Tensor, batch: JointBatch) -> list[Steps]:
             network = self.model.network
-            mentions = self.model.network.mentions(states, batch, thresholds.mention)
+            mentions = network.mentions(states, batch, thresholds.mention)
             alike = similarities(
                 *(cast(Any, network.coreference), mentions, self.model.edit_distances(batch)),
                 network.mention_pair_budget,

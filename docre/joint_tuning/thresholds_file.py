@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from docre.data.cache import file_hash
+from docre.data.checksums import sha256_of
 from docre.data.writing import atomic_file
 from docre.errors import DocreError
 from docre.joint.thresholds import JointThresholds
@@ -30,7 +31,11 @@ def write_thresholds(run: Path, checkpoint: Path, body: dict[str, Any]) -> Path:
     Returns:
         The file.
     """
-    known = {"file": str(checkpoint), "xxh3_128": file_hash(checkpoint)}
+    known = {
+        "file": str(checkpoint),
+        "xxh3_128": file_hash(checkpoint),
+        "sha256": sha256_of(checkpoint),  # as files of scores name it
+    }
     with atomic_file(run / NAME) as file:
         text = msgspec.json.encode({**body, "checkpoint": known})
         file.write(msgspec.json.format(text, indent=1))

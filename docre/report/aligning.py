@@ -10,6 +10,7 @@ from operator import itemgetter
 
 from docre.documents import Document, Entity, Mention, Relation
 from docre.errors import DataError, Problem
+from docre.scoring.extraction import other_text
 from docre.segmentation import Span
 
 Offsets = tuple[tuple[Span, ...], ...]
@@ -36,8 +37,8 @@ def on_common_words(
             the gold has no words.
     """
     if gold.offsets is None or own.offsets is None or gold.text != own.text:
-        message = "the words are not those of the gold, so entities cannot be compared"
-        raise DataError([Problem("other-words", message, own.id, "sentences")])
+        place = "text" if gold.offsets is not None and own.offsets is not None else "sentences"
+        raise DataError([other_text(own.id, place)])
     text = gold.text or ""
     cuts = sorted({cut for words in own.offsets for span in words for cut in span})
     offsets = tuple(

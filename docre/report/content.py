@@ -14,7 +14,8 @@ from typing import Any
 
 from docre import __version__
 from docre.data.relations import RelationSet
-from docre.documents import Document
+from docre.documents import Document, Relation
+from docre.errors import DataError, Problem
 from docre.report.judging import JudgedDocument, JudgedTriple, judge
 from docre.report.reading import PredictedRelations
 from docre.scoring import Gold, Prediction, score, score_joint
@@ -36,6 +37,9 @@ def page_content(
         has_gold: Whether the labels of the documents are there to be compared with.
         files: Role, name and checksum of each file the page is made from.
         descriptions: Names of relations for people.
+
+    Raises:
+        DataError: With every document that is of another text than in the gold.
     """
     base = list(predicted.documents.values()) if documents is None else documents
     own = predicted.documents
@@ -45,9 +49,7 @@ def page_content(
         own = {**empty, **own}
     elif has_gold:  # entities of the gold, and perhaps without their types
         own = {}
-    judged = [
-        judge(one, predicted.relations.get(one.id, ()), own.get(one.id), has_gold) for one in base
-    ]
+    judged = _judged(base, predicted.relations, own, has_gold)
     known = {one.id for one in base}
     strangers = {name: r for name, r in predicted.relations.items() if name not in known and r}
     extra = [Prediction(n, r.head, r.tail, r.relation) for n, rs in strangers.items() for r in rs]
@@ -57,16 +59,34 @@ def page_content(
     scores, entities = _scores(counted, base, extra) if counted else None, None
     if joint and counted:
         unjudged = {one.document.id for one in judged if not one.judged}
-        scores, entities = _joint_scores(base, own, unjudged)
+        scores, entities = _joint_scores(base, predicted.documents, unjudged)
     return {
         "docre": __version__,
         "files": list(files),
         "scores": scores,
         "entities": entities,
-        "notes": list(_notes(judged, strangers, has_gold)),
+        "notes": list(_notes(judged, strangers, has_gold, bool(counted) and scores is None)),
         "relations": relations,
         "documents": [_document(one, numbers) for one in judged],
     }
+
+
+def _judged(
+    documents: Iterable[Document],
+    relations: Mapping[str, Sequence[Relation]],
+    own: Mapping[str, Document],
+    has_gold: bool,
+) -> list[JudgedDocument]:
+    judged: list[JudgedDocument] = []
+    problems: list[Problem] = []
+    for one in documents:
+        try:
+            judged.append(judge(one, relations.get(one.id, ()), own.get(one.id), has_gold))
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(problems)
+    return judged
 
 
 def _scores(
@@ -85,14 +105,15 @@ def _scores(
 
 def _joint_scores(
     base: Iterable[Document], own: Mapping[str, Document], unjudged: Container[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the scores of relations and entities where both are predicted, likewise."""
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return the scores of relations, if any are predicted, and of predicted entities, likewise."""
     scores = score_joint(
         (one for one in base if one.id not in unjudged),
         (one for one in own.values() if one.id not in unjudged),
     )
-    assert scores.relation_strict is not None
-    return scores.relation_strict.overall.to_dict(), scores.entity.overall.to_dict()
+    strict = scores.relation_strict
+    relations = None if strict is None else strict.overall.to_dict()
+    return relations, scores.entity.overall.to_dict()
 
 
 def _relations(
@@ -120,7 +141,10 @@ def _relations(
 
 
 def _notes(
-    judged: Sequence[JudgedDocument], strangers: Mapping[str, Sequence[Any]], has_gold: bool
+    judged: Sequence[JudgedDocument],
+    strangers: Mapping[str, Sequence[Any]],
+    has_gold: bool,
+    no_relations: bool,
 ) -> Iterator[str]:
     """Yield what a reader of the scores has to know."""
     unlabelled = sum(not one.judged for one in judged)
@@ -128,6 +152,8 @@ def _notes(
         yield "No labels were given: predictions are shown and not judged."
     elif unlabelled:
         yield f"{unlabelled:,} documents without labels are shown and not judged."
+    if no_relations:
+        yield "The predictions say nothing of relations: these have no scores, and all are missed."
     if any("false" in one.entities or "missed" in one.entities for one in judged):
         yield (
             "Entities are predicted, too. One is true if the gold has an entity with the same "

@@ -106,18 +106,28 @@ def comparable(
     for name, (true, made) in sorted(pairs.items()):
         if true.text and made.text:
             if true.text != made.text:
-                message = "the prediction has another text than the gold, so spans do not compare"
-                problems.append(Problem("other-words", message, name, "text"))
+                problems.append(other_text(name, "text"))
             elif true.offsets != made.offsets:
                 pairs[name] = true.in_characters(), made.in_characters()
         elif true.lengths and made.lengths and true.lengths != made.lengths:
-            message = (
-                "the prediction has other sentences or words than the gold, so spans do not compare"
-            )
-            problems.append(Problem("other-words", message, name, "sentences"))
+            problems.append(other_text(name, "sentences"))
     if problems:
         raise DataError(problems)
     return pairs
+
+
+def other_text(document: str, place: str) -> Problem:
+    """Say that a predicted document is of another text than that of the gold.
+
+    Args:
+        document: Its id.
+        place: ``text``, or ``sentences`` where one side has only these.
+    """
+    message = (
+        "the text differs from that of the gold (where a side has no raw text: its sentences and "
+        "words), so spans do not compare"
+    )
+    return Problem("other-words", message, document, place)
 
 
 def has_own_entities(gold: Document, predicted: Document) -> bool:

@@ -84,7 +84,8 @@ class JointScores:
         mention: Spans.
         coreference: Whole sets of mentions.
         entity: Whole sets with their type.
-        relation_relaxed: Head set, tail set and relation; ``None`` if no document has labels.
+        relation_relaxed: Head set, tail set and relation; ``None`` if no document has labels, or no
+            prediction says anything of relations.
         relation_strict: The same with both types, the number papers give first.
         partial_coreference: MUC, B3 and CEAF-e, which give credit for sets that are partly right.
         documents: Documents scored.
@@ -93,6 +94,7 @@ class JointScores:
         unlabelled_documents: Those without labels; their relations are not judged.
         unjudged_relations: Relations predicted there.
         duplicates: Predicted entities and relations that repeat another one; they count once.
+        gold_duplicates: Those of the gold, such as mentions with several identifiers.
         counts: The counts of each level by document, for :func:`docre.scoring.bootstrap`.
         levels: Those that are reported; a model of fewer tasks has no business with the others.
     """
@@ -109,6 +111,7 @@ class JointScores:
     unlabelled_documents: int
     unjudged_relations: int
     duplicates: int
+    gold_duplicates: int
     counts: Mapping[str, LevelCounts] = field(repr=False, compare=False)
     levels: tuple[str, ...] = LEVELS
 
@@ -144,6 +147,7 @@ class JointScores:
             "unlabelled_documents": self.unlabelled_documents,
             "unjudged_relations": self.unjudged_relations,
             "duplicates": self.duplicates,
+            "gold_duplicates": self.gold_duplicates,
         }
         for name, rates in reported.items() if labels else ():
             for label, part in rates.labels.items():
@@ -182,7 +186,8 @@ def score_joint(gold: Iterable[Document], predicted: Iterable[Document]) -> Join
 
     Args:
         gold: Documents with their entities; those without labels are judged up to the entities.
-        predicted: Documents with predicted entities and relations, in any order.
+        predicted: Documents with predicted entities and relations, in any order. If all of them
+            have ``None`` for relations, relations are not judged; one among others has none.
 
     Raises:
         DataError: If an id comes twice, a document has another text than in the gold or, without a
@@ -210,16 +215,16 @@ def score_extractions(
     unlabelled = [made for true, made in pairs.values() if true.relations is None]
     pairs |= {name: (_NOTHING, predicted[name]) for name in unknown}
     counters = {name: _Counter() for name in LEVELS}
-    duplicates = 0
+    duplicates = gold_duplicates = 0
     for name, (true, made) in pairs.items():
         there, found = items(true), items(made)
         judged = ENTITY_LEVELS if true.relations is None else LEVELS
         for level in judged:
             counters[level].add(name, there[level], found[level])
-        duplicates += len(made.entities) - len(found["entity"])
-        duplicates += len(made.relations or ()) - len(found["relation_strict"])
+        duplicates += _repeated(made, found)
+        gold_duplicates += _repeated(true, there)
     rates = {name: counter.rates(name in LABELLED_LEVELS) for name, counter in counters.items()}
-    unjudged = bool(unlabelled) and len(unlabelled) == len(gold)
+    unjudged = _have_no_relations(gold) or _have_no_relations(predicted)
     return JointScores(
         mention=rates["mention"],
         coreference=rates["coreference"],
@@ -236,8 +241,20 @@ def score_extractions(
         unlabelled_documents=len(unlabelled),
         unjudged_relations=sum(len(made.relations or ()) for made in unlabelled),
         duplicates=duplicates,
+        gold_duplicates=gold_duplicates,
         counts={name: counter.by_document(gold) for name, counter in counters.items()},
     )
+
+
+def _have_no_relations(extractions: Mapping[str, Extraction]) -> bool:
+    """Tell documents that say nothing of relations from documents that have none."""
+    each = [one.relations for one in extractions.values()]
+    return bool(each) and all(relations is None for relations in each)
+
+
+def _repeated(extraction: Extraction, distinct: Mapping[str, frozenset[Item]]) -> int:
+    listed = len(extraction.entities) + len(extraction.relations or ())
+    return listed - len(distinct["entity"]) - len(distinct["relation_strict"])
 
 
 class _Counter:

@@ -23,6 +23,8 @@ Intervals = Mapping[str, tuple[float, float]]
 def joint_table(scores: JointScores, title: str, intervals: Intervals | None = None) -> Table:
     """Return a table of every level, of labels' means, and of coreference that is partly right.
 
+    Below it stands what of the gold is there more than once.
+
     Args:
         scores: The scores.
         title: Title of the table.
@@ -48,6 +50,9 @@ def joint_table(scores: JointScores, title: str, intervals: Intervals | None = N
         partly["CoNLL"] = (partial.conll_f1,)
     for name, values in partly.items():
         _add(table, name, list(map(_percent, values)), "", intervals)
+    if scores.gold_duplicates:
+        repeated = "repeated entities and relations of the gold count once"
+        table.caption, table.caption_justify = f"{scores.gold_duplicates:,} {repeated}", "left"
     return table
 
 

@@ -191,8 +191,9 @@ def test_what_is_no_share(proportion):
 
 
 def test_a_model_without_reads_is_refused():
-    with pytest.raises(DocreError, match=r"trainer\.callbacks: ReadWarmup has nothing to do"):
+    with pytest.raises(DocreError, match=r"trainer\.callbacks: ReadWarmup has nothing") as told:
         fit(Scores([0.1]), ReadWarmup())
+    assert "--trainer.callbacks null" in str(told.value)
 
 
 # --- best epoch and early stopping ----------------------------------------------------------------
@@ -202,12 +203,12 @@ def test_a_model_without_reads_is_refused():
     ("proportion", "scores", "best"),
     [
         (0.0, [0.9, 0.8, 0.1, 0.2], 0),
-        # judged with reads, though only the next update reads
-        (0.5, [0.9, 0.8, 0.1, 0.2], 1),
-        (0.5, [0.9, 0.1, 0.1, 0.2], 3),
+        # an epoch that ends where reads begin has no update with reads
+        (0.5, [0.9, 0.8, 0.1, 0.2], 3),
+        (0.5, [0.9, 0.8, 0.2, 0.1], 2),
+        (0.4, [0.9, 0.8, 0.2, 0.1], 1),
         (0.6, [0.9, 0.8, 0.1, 0.2], 3),
         (0.6, [0.9, 0.8, 0.2, 0.1], 2),
-        (1.0, [0.9, 0.8, 0.7, 0.6], 3),
     ],
 )
 @pytest.mark.parametrize("often", [False, True])
@@ -222,8 +223,35 @@ def test_best_after_every_so_many_updates(tmp_path):
     fit(Reading(), saved, ReadWarmup(0.5), max_epochs=4)
     assert {path.stem for path in tmp_path.iterdir()} == {
         "last",
-        *(f"step={step}" for step in range(6, 13)),
+        *(f"step={step}" for step in range(7, 13)),
     }
+
+
+@pytest.mark.parametrize("fails_at", [6, 7])
+def test_a_training_resumed_where_reads_begin(tmp_path, fails_at):
+    """The last checkpoint is of the epoch that ends there; it reads on, and is never the best."""
+    scores, last = [0.9, 0.8, 0.1, 0.2], tmp_path / "last.ckpt"
+    with pytest.raises(KeyError, match="a crash"):
+        fit(Reading(scores, fails_at), keeping(tmp_path), ReadWarmup(0.5), max_epochs=4)
+    assert epochs_of(tmp_path) == {"last": 1}
+    warmup, again = ReadWarmup(0.5), Reading(scores)
+    fit(again, keeping(tmp_path), warmup, max_epochs=4, resume=last)
+    assert next(row for row in again.seen if row[0] == "train") == ("train", 6, True)
+    assert epochs_of(tmp_path) == {"best": 3, "last": 3}
+
+
+def test_warming_up_ends_with_an_update_that_reads():
+    seen = []
+
+    class Watch(ReadWarmup):
+        def on_train_batch_end(self, trainer, *given):
+            super().on_train_batch_end(trainer, *given)
+            seen.append((trainer.global_step, self.warming_up))
+
+    for proportion, border in ((0.5, 6), (0.0, -1), (1.0, 12)):
+        seen.clear()
+        fit(Reading(), Watch(proportion), max_epochs=4)
+        assert seen == [(step, step <= border) for step in range(1, 13)]
 
 
 def test_a_training_that_ends_within_the_warmup(tmp_path, caplog):
@@ -235,14 +263,14 @@ def test_a_training_that_ends_within_the_warmup(tmp_path, caplog):
     caplog.clear()
     fit(Reading([0.9] * 4), saved, ReadWarmup(13), max_epochs=4)
     (record,) = (one for one in caplog.records if one.name.startswith("docre"))
-    assert "ended after 12 updates, within the 13 that do not read" in record.getMessage()
+    assert "ended after 12 updates, and the first 13 do not read" in record.getMessage()
     assert epochs_of(folder) == {"last": 3}
     assert saved.best_model_path == ""
     assert best_checkpoint(tmp_path) == folder / "last.ckpt"
 
 
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize(("proportion", "epochs"), [(0.0, 2), (0.3, 3), (0.45, 4), (0.5, 4)])
+@pytest.mark.parametrize(("proportion", "epochs"), [(0.0, 2), (0.3, 3), (0.45, 4), (0.5, 5)])
 def test_early_stopping_waits_for_the_reads(proportion, epochs, first):
     """Scores only fall; six epochs of three updates."""
     callbacks = [ReadWarmup(proportion), StopEarly(patience=1)]

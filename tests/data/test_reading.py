@@ -327,6 +327,7 @@ def test_unknown_keys_are_moved_into_extra_under_fix(tmp_path):
         (b"[[]]", "wrong-type", "expected an object for each document, found a list"),
         (b"{", "truncated-json", "truncated"),
         (b"{}", "missing-key", "the key is missing"),
+        (b'[{"title": "a", "sents": []}]', "missing-key", 'entities has "vertexSet": []'),
         (b'{"id": ' + b'{"a":' * 100_000, "broken-json", "nested too deeply"),
         (b'[{"id": "a", "sentences": []}]]', "broken-json", "trailing"),
         (b'[{"id": "a", "sentences": []},]', "broken-json", "trailing comma"),

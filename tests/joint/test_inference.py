@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import fields, replace
 
 import pytest
 import torch
 
-from docre.documents import Document
+from docre.documents import Document, Entity, Mention
 from docre.errors import DataError
 from docre.joint import (
     CoreferenceHead,
@@ -22,6 +23,7 @@ from docre.joint import (
 from docre.joint.inference import JointHeads, extract
 from docre.joint.thresholds import JointThresholds
 from docre.joint.to_documents import to_document
+from docre.scoring.joint import score_joint
 
 WIDTH, TYPES, RELATIONS = 12, 3, 4
 TABLES = {"grc": GlobalRelationHead, "mrc": MultiInstanceRelationHead}
@@ -78,7 +80,7 @@ def states_of(lengths, tokens=None):
 def everything(found):
     """All that was found, by name; the row in the batch aside."""
     values = {f.name: getattr(found, f.name) for f in fields(found)}
-    spans = values.pop("mentions")
+    spans, _ = values.pop("mentions"), values.pop("tasks")
     return values | {f.name: getattr(spans, f.name) for f in fields(spans) if f.name != "document"}
 
 
@@ -165,6 +167,64 @@ def test_work_in_parts_finds_the_same(kind, budget):
     for name, parts in rows.items():
         assert all(size <= budget or (name == "relation" and pairs == 1) for size, pairs in parts)
         assert (len(parts) == 1) == (budget == 10**6), name
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("budget", [5, 10**6])
+def test_relations_are_those_of_all_that_reach_the_threshold(kind, budget):
+    """With a threshold of 0 there is every relation of every pair; others leave some of them."""
+    heads = real_heads(kind)
+    states = torch.stack([states_of(lengths, 40) for lengths in LENGTHS])
+    spans = joined(candidates(lengths, row) for row, lengths in enumerate(LENGTHS))
+
+    def rows(threshold):
+        sure = JointThresholds(0.6, 0.3, threshold)
+        found = extract(heads, states, spans, edit, sure, (), budget, budget)
+        names = ("head", "tail", "relation", "relation_probability")
+        columns = [[getattr(one, name).tolist() for name in names] for one in found]
+        return found, [list(zip(*of, strict=True)) for of in columns]
+
+    found, every = rows(0.0)
+    for one, listed in zip(found, every, strict=True):
+        count = len(one.entity_type)
+        assert [row[:3] for row in listed] == [
+            (h, t, r)
+            for h in range(count)
+            for t in range(count)
+            if h != t
+            for r in range(RELATIONS)
+        ]
+    assert sum(map(len, every)) > 100
+    for threshold in (0.3, 0.7, every[0][0][3], 1.0):
+        wanted = [[row for row in listed if row[3] >= threshold] for listed in every]
+        assert rows(threshold)[1] == wanted
+
+
+def test_what_was_scored_is_not_kept():
+    """Only one part of the scores of all pairs exists at a time."""
+    heads, alive = real_heads("grc"), []
+
+    def relation(given):
+        assert not any(scores() is not None for scores in alive)
+        found = heads.relation(given)
+        alive.append(weakref.ref(found))
+        return found
+
+    states, spans = states_of((7, 5))[None], candidates((7, 5))
+    sure = JointThresholds(0.1, 1.0, 0.9)
+    extract(replace(heads, relation=relation), states, spans, edit, sure, (), 20)
+    assert len(alive) > 3
+
+
+def test_edit_distances_are_whole_numbers():
+    """Also those that single precision has no number for."""
+    asked, large = {}, 2**24 + 1
+    heads = known_heads([9.0, 9.0], {(0, 1): 0.0}, [0.0], asked)
+    spans = candidates((2,)).of(torch.arange(2))
+    for kind in (torch.long, torch.int32):
+        distance = torch.full((2, 2), large, dtype=kind)
+        extract(heads, states_of((2,))[None], spans, lambda *_, d=distance: d, JointThresholds())
+        assert asked["pairs"] == [(0, 1, large)]
 
 
 @pytest.mark.parametrize("budget", [0, -1])
@@ -351,6 +411,37 @@ def test_entities_whose_type_nobody_knows():
     made = to_document(source, unknown, ["PER", "LOC", "NUM"], ["P1", "P2"])
     assert [entity.type for entity in made.entities] == ["", "NUM"]
     assert {mention.type for mention in made.entities[0].mentions} == {""}
+
+
+def test_annotated_entities_keep_a_type_that_the_model_does_not_know():
+    sentences = [["Ada", "met", "Byron", "."], ["The", "Countess", "of", "L", "."]]
+    entities = [
+        Entity((Mention(0, 0, 1), Mention(1, 4, 5)), "ALIEN"),
+        Entity((Mention(1, 0, 2),), "PER"),
+    ]
+    source = Document.from_words("Ada", sentences, entities, [])
+    found = replace(found_in((4, 5)), entity_type=torch.tensor([-1, 0]))
+    names = ["PER", "LOC", "NUM"], ["P1", "P2"]
+    made = to_document(source, replace(found, tasks=("relation",)), *names)
+    assert [entity.type for entity in made.entities] == ["ALIEN", "PER"]
+    assert {mention.type for mention in made.entities[0].mentions} == {"ALIEN"}
+    assert len(made.relations) == 2
+    truth = replace(source, relations=made.relations)
+    scores = score_joint([truth], [made])
+    assert scores.relation_strict.overall.f1 == scores.relation_relaxed.overall.f1 == 1
+    for others in (("coreference",), ("mention", "coreference")):  # found, not annotated
+        made = to_document(source, replace(found, tasks=others), *names)
+        assert [entity.type for entity in made.entities] == ["", "PER"]
+
+
+@pytest.mark.parametrize("tasks", [("mention",), ("coreference", "entity"), ("entity",)])
+def test_without_a_relation_head_nothing_was_judged(tasks):
+    sentences = [["Ada", "met", "Byron", "."], ["The", "Countess", "of", "L", "."]]
+    spans = [[(0, 0, 1), (1, 4, 5)], [(1, 0, 2)]]
+    source = Document.from_words("Ada", sentences, spans, [(0, 1, "P1")])
+    made = to_document(source, replace(found_in((4, 5)), tasks=tasks), ["PER", "LOC", "NUM"], [])
+    assert made.relations is None
+    assert [entity.type for entity in made.entities] == ["PER", "NUM"]
 
 
 def test_documents_of_another_text():

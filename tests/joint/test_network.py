@@ -24,7 +24,9 @@ from docre.joint import (
     NegativeCounts,
     SimilarityMemories,
     clusters,
+    relating,
 )
+from docre.joint import network as network_module
 from docre.losses import (
     AdaptiveThresholdLoss,
     BalancedSoftmaxLoss,
@@ -96,7 +98,7 @@ def loss_of(network, truths, relation=None, **settings):
 
 def everything(found):
     values = {f.name: getattr(found, f.name) for f in fields(found)}
-    spans = values.pop("mentions")
+    spans, _ = values.pop("mentions"), values.pop("tasks")
     return values | {f.name: getattr(spans, f.name) for f in fields(spans) if f.name != "document"}
 
 
@@ -209,13 +211,50 @@ def test_the_order_of_documents_does_not_matter(kind, memory):
 
 
 def test_batches_of_the_other_kind_are_refused():
-    network, truths = build(), documents()
+    network, truths = build(relation=MultiInstanceRelationHead), documents()
     with pytest.raises(ValueError, match="no sample"):
         network(states(truths), candidate_batch(truths))
     with pytest.raises(ValueError, match="mention pairs"):
         network(states(truths), replace(training_batch(truths), mention_pairs=None))
     with pytest.raises(ValueError, match="no candidates"):
         network.extract(states(truths), training_batch(truths), edit, SURE)
+
+
+@pytest.mark.parametrize("threshold", [False, True])
+@pytest.mark.parametrize("kind", RELATION)
+def test_mention_pairs_are_made_for_heads_that_read_them(kind, threshold, monkeypatch):
+    network, truths = build(relation=RELATION[kind], threshold=threshold), documents()
+    read, told, made = kind == "mrc", [], []
+    network.relation.register_forward_hook(
+        lambda _module, given, _output: told.append(given[0].mention_pairs is not None)
+    )
+    make = relating.all_mention_pairs
+    monkeypatch.setattr(relating, "all_mention_pairs", lambda *a: made.append(a) or make(*a))
+    batch = training_batch(truths)
+    logits = network(states(truths), batch).relation
+    extracted(network, truths)
+    assert set(told) == {read}
+    assert bool(made) == read
+    if not read:
+        bare = replace(batch, mention_pairs=None)
+        assert torch.equal(network(states(truths), bare).relation, logits)
+
+
+def test_span_maxima_are_told_the_longest_span(monkeypatch):
+    """Known on the host, it bounds the tables also where nobody may look at the spans."""
+    told, truths = [], documents()
+    pool = network_module.span_max
+    monkeypatch.setattr(
+        network_module, "span_max", lambda *given: told.append(given[4]) or pool(*given)
+    )
+    network = build().to("meta")
+    for row in (truths, truths[1:2], truths[2:3]):
+        batch = training_batch(row)
+        spans = batch.sample.spans
+        network(states(row).to("meta"), batch.to("meta"))
+        assert told.pop() == int((spans.end - spans.start).max())
+    unknown = replace(batch, sample=replace(batch.sample, longest=None))
+    assert torch.equal(build()(states(row), unknown).mention, build()(states(row), batch).mention)
 
 
 # single tasks
@@ -239,6 +278,7 @@ def test_heads_in_a_row_learn_and_find(row):
     parts.total().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
     found = extracted(network, documents())
+    assert all(one.tasks == row for one in found)
     assert any(len(one.mentions) for one in found)
     assert ("relation" in row) == any(len(one.relation) for one in found)
     for one, known in zip(found, documents(), strict=True):

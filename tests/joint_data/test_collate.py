@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -168,6 +168,32 @@ def test_a_drawn_batch_tells_what_the_documents_say(special):
     for one, other in columns(sample, "first", "second"):
         assert places[one][0] == places[other][0]
         assert sample.mention_target[[one, other]].all()
+
+
+def test_mention_pairs_only_where_they_are_wanted():
+    table, chosen = table_of(DOCUMENTS), [0, 10]
+    whole, bare = (
+        JointExamples(3, mention_pairs=wanted).training_collate(pieces(), SETTINGS, 0)(
+            table[chosen]
+        )
+        for wanted in (True, False)
+    )
+    assert len(whole.mention_pairs.pair) > 10
+    assert bare.mention_pairs is None
+    assert same(bare.sample, whole.sample)
+
+
+def test_the_longest_span_of_a_batch():
+    make = JointExamples(3).training_collate(pieces(), SETTINGS, 0)
+    table = table_of(DOCUMENTS)
+    for chosen in ([0, 1, 10], [6], [10]):
+        sample = make(table[chosen]).sample
+        spans = sample.spans
+        lengths = zip(spans.start.tolist(), spans.end.tolist(), strict=True)
+        assert sample.longest == max((end - start for start, end in lengths), default=0)
+        assert type(sample.longest) is int
+        unknown = join_samples([sample, replace(sample, longest=None)])
+        assert unknown.longest is None
 
 
 def test_draws_are_those_of_each_document_by_itself():

@@ -22,7 +22,7 @@ from docre.data.modules import (
 )
 from docre.data.vocabulary import learn_word_pieces, save_tokenizer
 from docre.data.writing import write_documents
-from docre.documents import Document, check
+from docre.documents import Document, Relation, check
 from docre.errors import DataError, DocreError
 from docre.joint import NegativeCounts
 from docre.joint_data import JointExamples
@@ -153,7 +153,7 @@ def test_documents_without_anything_can_be_predicted(folder):
 
 
 def test_pair_budgets_count_ordered_pairs_of_entities(folder):
-    data = module(folder, batches=BatchSettings(pair_budget=36))
+    data = module(folder, batches=BatchSettings(token_budget=10**6, pair_budget=36))
     assert data.table("train").num_pairs.tolist() == [12] * 16
     sizes = [len(batch) for batch in data.val_dataloader()]
     assert sizes == [3, 3, 2]
@@ -236,6 +236,7 @@ def test_the_synthetic_corpus_serves_joint_models(tmp_path):
             r"data\.features\.alignment",
         ),
         ({"batches": BatchSettings(pair_order="gold_first")}, r"data\.batches\.pair_order"),
+        ({"batches": BatchSettings(pair_budget=36)}, r"data\.batches\.pair_budget.*token_budget"),
     ],
 )
 def test_settings_without_a_meaning_are_refused(folder, options, match):
@@ -267,6 +268,51 @@ def test_training_needs_entity_types_where_they_are_learnt(folder):
     data.examples = replace(FEW, types=False)
     types = torch.cat([batch.sample.entity_type for batch in data.train_dataloader()])
     assert (types == -1).sum() == len(lacking)
+
+
+def test_mentions_longer_than_any_candidate_are_counted(folder, caplog):
+    sizes = [
+        m.end - m.start
+        for seed in range(16)
+        for entity in document(seed, entities=4).entities
+        for m in entity.mentions
+    ]
+    for most in (1, 2, 3):
+        caplog.clear()
+        data = module(folder, replace(FEW, max_span_words=most))
+        for _ in range(2):
+            list(data.train_dataloader())
+        list(data.val_dataloader())
+        longer = sum(size > most for size in sizes)
+        assert (longer > 0) == (most < 3)
+        said = [f"{longer} of {len(sizes)} mentions to learn from have more than {most} words"]
+        logged = [one.getMessage() for one in caplog.records if "joint_data" in one.name]
+        assert [text.partition(" (max_span_words)")[0] for text in logged] == said[: most < 3]
+
+
+def test_documents_to_predict_may_have_labels_of_others(folder, tmp_path):
+    """They have no part in what is found; where scores need labels, unknown ones are refused."""
+    made = document(3, entities=3)
+    known, other = Relation(0, 1, "born_in"), Relation(1, 2, "CID")
+    write_documents(tmp_path / "other.jsonl", [replace(made, relations=(other, known))])
+    (tmp_path / "relations.json").write_text('["born_in", "works_for"]')
+
+    def opened(split, examples):
+        data = DocREDFormat(
+            **{f"{split}_file": str(tmp_path / "other.jsonl")},
+            relations_file=str(tmp_path / "relations.json"),
+            tokenizer=str(folder / "tokenizer"),
+            reading=ReadSettings(cache_dir=str(tmp_path / "cache")),
+        )
+        data.examples = examples
+        return data
+
+    (batch,) = opened("predict", FEW).predict_dataloader()
+    assert batch.truth[0].label_relation.tolist() == [0]
+    assert len(batch.candidates) > 5
+    for split, examples in (("predict", None), ("dev", FEW), ("test", FEW)):
+        with pytest.raises(DataError, match="CID"):
+            opened(split, examples).cached(split)
 
 
 BLOCK = """\

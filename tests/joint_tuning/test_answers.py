@@ -8,9 +8,10 @@ import torch
 
 from docre.documents import Document
 from docre.joint import Extracted, JointThresholds, candidate_spans
-from docre.joint_data import JointExamples, neutral_document
+from docre.joint_data import JointExamples
 from docre.joint_tuning.answers import Answers
 from docre.joint_tuning.dev_split import DevSplit
+from docre.neutral_words import neutral_document
 from docre.scoring.joint import score_joint
 from tests.scoring.test_joint_scores import make
 

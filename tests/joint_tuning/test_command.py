@@ -118,7 +118,11 @@ def test_validation_agrees(runs):
     assert known["f1"]["coreference"] > 0
     assert f"{known['mention']:.4g}" in said
     best = run / "checkpoints" / "best.ckpt"
-    assert known["checkpoint"] == {"file": str(best), "xxh3_128": file_hash(best)}
+    assert known["checkpoint"] == {
+        "file": str(best),
+        "xxh3_128": file_hash(best),
+        "sha256": after["checkpoint"]["sha256"],
+    }
     assert known["data"]["dev"]["documents"] == 4
     assert known["data"]["dev"]["xxh3_128"]
     # options that are given count more
@@ -195,6 +199,9 @@ def test_errors(runs):
         tune_run()
     with pytest.raises(DocreError, match="no such run folder: nowhere"):
         tune_run(Path("nowhere"))
+    for size in (0, -2):
+        with pytest.raises(DocreError, match=f"--batch_size must be at least 1, it is {size}"):
+            tune_run(runs["relation"], batch_size=size)
     without = opened(runs["relation"])
     del without.data.files["dev"]
     with pytest.raises(DocreError, match="the run has no dev file to tune thresholds on"):

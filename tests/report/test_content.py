@@ -13,6 +13,7 @@ import pytest
 
 import docre.report
 from docre.documents import Document, Relation
+from docre.errors import DataError
 from docre.report.content import page_content
 from docre.report.page import SCRIPTS, embedded_json, render_page
 from docre.report.reading import PredictedRelations
@@ -145,6 +146,26 @@ def test_joint_predictions_without_a_document_miss_all_of_it():
     assert told["entities"] == rates.to_dict()
     for one in told["documents"][3:]:
         assert {verdict for _, verdict, *_ in one["entities"]} == {"missed"}
+
+
+def test_predictions_that_say_nothing_of_relations():
+    gold = [replace(document(seed, 4), id=f"{seed}") for seed in range(6)]
+    made = {one.id: replace(one, entities=one.entities[1:], relations=None) for one in gold[:3]}
+    told = page_content(gold, PredictedRelations({name: [] for name in made}, made), True)
+    assert told["scores"] is None
+    assert told["entities"] == score_joint(gold, made.values()).entity.overall.to_dict()
+    assert "say nothing of relations" in " ".join(told["notes"])
+
+
+def test_every_document_of_another_text_is_named():
+    gold = [replace(document(seed, 4), id=f"{seed}") for seed in range(4)]
+    made = {one.id: replace(one, sentences=(("other",), *one.sentences)) for one in gold[1:]}
+    with pytest.raises(DataError) as caught:
+        page_content(gold, PredictedRelations({name: [] for name in made}, made), True)
+    assert [(one.document, one.field) for one in caught.value.problems] == [
+        (name, "sentences") for name in "123"
+    ]
+    assert "the text differs from that of the gold" in str(caught.value)
 
 
 def test_given_entities_are_not_judged():

@@ -69,6 +69,13 @@ def slow_items(document, level):
     return distinct([(r.relation, typed[r.head], typed[r.tail]) for r in labels])
 
 
+def slow_strict(document, label):
+    """A relation as its name and both entities."""
+    ends = (document.entities[index] for index in (label.head, label.tail))
+    spans = [(e.type, sorted({(m.sentence, m.start, m.end) for m in e.mentions})) for e in ends]
+    return label.relation, *spans
+
+
 def slow_f1(correct, predicted, gold):
     return 2 * correct / (predicted + gold) if correct else 0
 
@@ -82,7 +89,9 @@ def test_equal_to_the_definitions(gold, predicted):
     ids = sorted(truth.keys() | guess.keys())
     for level in ("mention", "coreference", "entity", "relation_relaxed", "relation_strict"):
         relations = level.startswith("relation")
-        if relations and gold and all(d.relations is None for d in gold):
+        if relations and any(
+            listed and all(d.relations is None for d in listed) for listed in (gold, predicted)
+        ):
             assert getattr(scores, level) is None
             assert not any(name.startswith(level) for name in flat)
             continue
@@ -110,6 +119,15 @@ def test_equal_to_the_definitions(gold, predicted):
         assert set(getattr(scores, level).labels) == (set(counts) if labelled else set())
         for label, row in counts.items() if labelled else ():
             assert [flat[f"{level}/{label}/{k}"] for k in ("gold", "predicted", "correct")] == row
+    repeated = sum(
+        len(listed) - len(distinct(listed))
+        for d in gold
+        for listed in (
+            [(e.type, {(m.sentence, m.start, m.end) for m in e.mentions}) for e in d.entities],
+            [slow_strict(d, r) for r in d.relations or ()],
+        )
+    )
+    assert scores.gold_duplicates == flat["gold_duplicates"] == repeated
     assert scores.missing_documents == tuple(d.id for d in gold if d.id not in guess)
     assert scores.unknown_documents == tuple(sorted(guess.keys() - truth.keys()))
     assert (scores.documents, flat["missing_documents"]) == (len(gold), len(truth.keys() - guess))
@@ -187,6 +205,18 @@ def test_mentions_of_no_entity():
     assert (scores.mention.overall.precision, scores.coreference.overall.f1) == (0.5, 1)
 
 
+def test_a_prediction_without_relations_among_others_has_none():
+    gold = [make(name, [ADA, LONDON], [(0, 1, "born")]) for name in "ab"]
+    silent = [replace(one, relations=None) for one in gold]
+    scores = score_joint(gold, [gold[0], silent[1]])
+    assert scores.relation_strict.overall.recall == 0.5
+    scores = score_joint(gold, silent[:1])  # the other document is missing
+    assert scores.relation_relaxed is scores.relation_strict is None
+    assert scores.unlabelled_documents == 0
+    assert scores.entity.overall.recall == 0.5
+    assert not any(name.startswith("relation") for name in scores.intervals(5))
+
+
 def test_nothing_at_all():
     flat = score_joint([], []).to_dict()
     assert flat["documents"] == flat["relation_strict_f1"] == flat["conll_f1"] == 0
@@ -204,7 +234,7 @@ def test_what_cannot_be_scored_is_refused():
     with pytest.raises(DataError, match=r"entities\[1\].mentions: the entity has no mention"):
         score_joint([gold], [make("d", [ADA, ("LOC", [])])])
     other = replace(gold, sentences=(("one", "two"), ("three", "four", "five")))
-    with pytest.raises(DataError, match="other sentences or words"):
+    with pytest.raises(DataError, match="text differs from that of the gold"):
         score_joint([gold], [other])
     # words that are not known are not compared
     assert score_joint([gold], [replace(gold, sentences=())]).entity.overall.f1 == 1

@@ -42,9 +42,12 @@ class DocREDJson:
         fields = Fields(title if type(title) is str and title else f"#{index}")
         fields.problems += repeated_keys(record, _DOCUMENT, fields.document)
         sentences = fields.sentences(raw, "sents")
+        if "vertexSet" not in raw:
+            message = 'the key is missing; a text without entities has "vertexSet": []'
+            fields.add("missing-key", message, "vertexSet")
         entities = tuple(
             _entity(fields, entity, e)
-            for e, entity in enumerate(fields.get(raw, "vertexSet", list, ""))
+            for e, entity in enumerate(fields.item(raw.get("vertexSet", []), list, "vertexSet"))
         )
         labels = fields.optional(raw, "labels", list, "", None)
         relations = labels if labels is None else tuple(_relations(fields, labels))

@@ -223,6 +223,7 @@ class DocREDataModule(lightning.LightningDataModule):
             format=self.format,
             on_error=self.reading.on_error or self.default_on_error,
             limit=self.reading.limit,
+            check_relations=not (split == "predict" and self.examples.ignores_unknown_labels),
         )
 
     def _open(self, split: Split) -> Cached:

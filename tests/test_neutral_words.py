@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docre.data.formats.pubtator import PubTatorFormat
+from docre.dictionary_baseline import DictionaryBaseline
 from docre.documents import Document, Entity, Mention, Relation, check
 from docre.errors import DataError
-from docre.joint_data.neutral import neutral_document, unaligned_mentions
+from docre.neutral_words import neutral_document, unaligned_mentions
 from docre.segmentation import split_text
 
 LETTERS = st.sampled_from(["ab", "C", "7", "-", ".", "! ", " ", "\n", "(", "é", "No. "])
@@ -135,3 +136,14 @@ def test_a_mention_without_a_word_is_refused():
         neutral_document(odd)
     empty = replace(made, text="", offsets=((),), sentences=((),), entities=())
     assert neutral_document(empty).sentences == ()
+
+
+def test_the_dictionary_reads_the_words_of_a_joint_model():
+    """Also where a title ends without a full stop: no name goes from it into the abstract."""
+    train = Document.from_text("t", "zorbin after it", {"z": [(0, 12)]})
+    text = "7|t|about zorbin\n7|a|after zorbin. Some sneezed."
+    document, _ = PubTatorFormat().parse(f"{text}\n7\t6\t12\tzorbin\tChemical\tC1".encode(), 0)
+    found = DictionaryBaseline.fit([train]).predict(document)
+    neutral = neutral_document(document)
+    assert (found.sentences, found.offsets) == (neutral.sentences, neutral.offsets)
+    assert found.entities == ()
