@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
         made = [people(seed) for seed in range(12 * number, 12 * number + 8)]
         write_documents(folder / f"{split}.jsonl", [*made, *empty][:11])
     shown = docre(folder, "fit", "-c", "joint.yaml", *TWO)
-    assert shown.count("docre test --run") == 1
+    assert shown.count("docre tune --run") == 1
     return folder
 
 
