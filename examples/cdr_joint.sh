@@ -1,5 +1,5 @@
 #!/bin/sh
-# Joint extraction on BioCreative V CDR with a small encoder, on a CPU: about an hour on 2 cores.
+# Joint extraction on BioCreative V CDR with a small encoder, on a CPU: some 50 minutes on 2 cores.
 #
 #   sh examples/cdr_joint.sh FOLDER [options of docre fit]
 #

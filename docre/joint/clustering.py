@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -14,11 +13,7 @@ def clusters(similarity: Tensor, threshold: float) -> list[list[int]]:
     Two clusters merge while the largest of the distances between their members, ``1 - similarity``
     in the precision given, is strictly below ``1 - threshold``, the closest first. Only the upper
     triangle is read. Where several distances are equal, the partition may depend on the order in
-    which clusters merge. That order is here, as in scipy, that of the nearest-neighbour chain
-    algorithm (Müllner, 2011): a chain starts at the first cluster left, goes to the nearest one,
-    the previous in the chain before the first of equals, and a merged cluster takes the later of
-    two places. The loop is our own, as scipy is not among the requirements, and takes time
-    proportional to the square of the number of mentions.
+    which clusters merge, which is that of scipy, as in published systems.
 
     Args:
         similarity: Row: the earlier mention of a pair, column: the later one.  # [M, M]
@@ -40,7 +35,7 @@ def clusters(similarity: Tensor, threshold: float) -> list[list[int]]:
 
 
 def merges(similarity: Tensor) -> list[tuple[int, int, float]]:
-    """Return all merges down to one cluster, whatever the threshold.
+    """Return all merges down to one cluster, the closest first, whatever the threshold.
 
     Args:
         similarity: As :func:`clusters` takes it.  # [M, M]
@@ -56,36 +51,19 @@ def merges(similarity: Tensor) -> list[tuple[int, int, float]]:
         raise ValueError(f"similarity is [M, M], not {list(similarity.shape)}")
     if similarity.dtype != torch.float64:
         similarity = similarity.float()
-    distance = (1 - similarity.detach()).triu(1).double().cpu().numpy()
-    if not np.isfinite(distance).all():
+    distance = (1 - similarity.detach()).double().cpu().numpy()
+    apart = distance[np.triu_indices(count, 1)]
+    if not np.isfinite(apart).all():
         raise ValueError("similarity has numbers that are not finite")
-    distance += distance.T
-    np.fill_diagonal(distance, np.inf)
-    return _chained(distance)
+    if count < 2:
+        return []
+    # the heads do without this package, so it is not asked for where they are imported
+    from scipy.cluster.hierarchy import linkage  # type: ignore[import-untyped]
 
-
-def _chained(distance: NDArray[np.float64]) -> list[tuple[int, int, float]]:
-    """Return the merges of a matrix of distances.
-
-    Args:
-        distance: Symmetric, infinite on the diagonal; it is overwritten.  # [M, M]
-    """
-    found: list[tuple[int, int, float]] = []
-    left = list(range(len(distance)))
-    chain: list[int] = []
-    while len(left) > 1:
-        if not chain:
-            chain.append(left[0])
-        while True:
-            row = distance[chain[-1]]
-            nearest = int(row.argmin())
-            if len(chain) > 1 and row[chain[-2]] <= row[nearest]:
-                break
-            chain.append(nearest)
-        one, other = sorted((chain.pop(), chain.pop()))
-        found.append((one, other, float(distance[one, other])))
-        farther = np.maximum(distance[one], distance[other])
-        distance[other] = distance[:, other] = farther
-        distance[one] = distance[:, one] = np.inf
-        left.remove(one)
+    place = list(range(count))  # of each cluster, those made by merging behind the mentions
+    found = []
+    for first, second, height, _ in linkage(apart, "complete").tolist():
+        one, other = sorted((place[int(first)], place[int(second)]))
+        place.append(other)
+        found.append((one, other, height))
     return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from itertools import combinations
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,31 +12,48 @@ from hypothesis import strategies as st
 from docre.joint import clusters
 
 
-def by_scipy(similarity, threshold):
-    hierarchy = pytest.importorskip("scipy.cluster.hierarchy")
-    distance = (1 - similarity).numpy()
-    upper = distance[np.triu_indices(len(distance), 1)]
-    tree = hierarchy.linkage(upper, "complete")
-    # scipy cuts at distances that are not above a limit, so the limit is the number before it
-    labels = hierarchy.fcluster(tree, np.nextafter(1 - threshold, -1), "distance")
-    found = {}
-    for mention, label in enumerate(labels):
-        found.setdefault(label, []).append(mention)
-    return sorted(found.values())
+def by_definition(similarity, threshold):
+    """Merge the two closest clusters again and again, looking at all pairs of members."""
+    distance = (1 - similarity).double().numpy()
+    found = [[mention] for mention in range(len(distance))]
+
+    def apart(one, other):
+        return max(distance[min(a, b), max(a, b)] for a in one for b in other)
+
+    while len(found) > 1:
+        height, one, other = min(
+            (apart(one, other), one, other) for one, other in combinations(found, 2)
+        )
+        if not height < 1 - threshold:
+            break
+        found = [each for each in found if each not in (one, other)] + [one + other]
+    return sorted(sorted(cluster) for cluster in found)
 
 
-@given(
-    st.integers(2, 25),
-    st.sampled_from([2, 3, 5, 1000]),
-    st.sampled_from([torch.float32, torch.float64]),
-    st.integers(0, 10**6),
-)
-@settings(max_examples=300, deadline=None)
-def test_as_the_library_with_and_without_ties(count, levels, dtype, seed):
+@given(st.integers(0, 12), st.sampled_from([torch.float32, torch.float64]), st.integers(0, 10**6))
+@settings(max_examples=100, deadline=None)
+def test_as_defined_where_no_distances_are_equal(count, dtype, seed):
     torch.manual_seed(seed)
-    similarity = torch.randint(levels + 1, (count, count)).to(dtype) / levels
+    ranks = torch.randperm(count * count).view(count, count)
+    similarity = (ranks.to(dtype) + 0.5) / max(count * count, 1)
     for threshold in (0.3, 0.5, 0.85):
-        assert clusters(similarity, threshold) == by_scipy(similarity, threshold)
+        assert clusters(similarity, threshold) == by_definition(similarity, threshold)
+
+
+@given(st.integers(2, 25), st.integers(2, 5), st.integers(0, 10**6))
+@settings(max_examples=100, deadline=None)
+def test_with_ties_nothing_is_left_to_merge(count, levels, seed):
+    """Which of equals merge is pinned by the published cases; here is what holds in any order."""
+    torch.manual_seed(seed)
+    similarity = torch.randint(levels + 1, (count, count)) / levels
+    for threshold in (0.3, 0.5, 0.85):
+        found = clusters(similarity, threshold)
+        assert sorted(mention for cluster in found for mention in cluster) == list(range(count))
+        # float32 distances in float64, as they are compared
+        close = (1 - similarity).double() < 1 - threshold
+        close = close.triu(1) | close.triu(1).T | torch.eye(count, dtype=torch.bool)
+        assert all(bool(close[cluster][:, cluster].all()) for cluster in found)
+        assert not any(bool(close[a][:, b].all()) for a, b in combinations(found, 2))
 
 
 def test_many_mentions():
@@ -45,7 +63,6 @@ def test_many_mentions():
     found = clusters(similarity, 0.6)
     assert sorted(mention for cluster in found for mention in cluster) == list(range(300))
     assert 1 < len(found) < 300
-    assert found == by_scipy(similarity, 0.6)
     for cluster in found:  # complete linkage: every pair of a cluster is similar enough
         pairs = similarity[cluster][:, cluster].triu(1)
         assert bool((pairs[pairs > 0] > 0.6).all())
