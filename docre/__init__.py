@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from docre.joint_metrics import JointScore as JointScore
     from docre.metrics import DocREScore as DocREScore
     from docre.model import DocREModel as DocREModel
+    from docre.pipeline.extraction import Extraction as Extraction
+    from docre.pipeline.extractor import Extractor as Extractor
+    from docre.pipeline.extractor import load as load
     from docre.scoring import score as score
     from docre.scoring import score_joint as score_joint
 
@@ -36,9 +39,12 @@ _HOMES = {
     "DocREScore": "docre.metrics",
     "Document": "docre.documents",
     "Entity": "docre.documents",
+    "Extraction": "docre.pipeline.extraction",
+    "Extractor": "docre.pipeline.extractor",
     "JointScore": "docre.joint_metrics",
     "Mention": "docre.documents",
     "Relation": "docre.documents",
+    "load": "docre.pipeline.extractor",
     "read_documents": "docre.data.reading",
     "score": "docre.scoring",
     "score_joint": "docre.scoring",
@@ -52,10 +58,13 @@ __all__ = [
     "DocREScore",
     "Document",
     "Entity",
+    "Extraction",
+    "Extractor",
     "JointScore",
     "Mention",
     "Relation",
     "__version__",
+    "load",
     "read_documents",
     "score",
     "score_joint",

@@ -11,12 +11,12 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from docre.documents import Document
-from docre.scoring.extraction import Extraction, extractions
+from docre.scoring.extraction import Annotation, extractions
 from docre.scoring.joint import JointScores, score_extractions
 
 # numbers of numpy are welcome in documents
 _ENCODER = msgspec.json.Encoder(enc_hook=int)
-_DECODER = msgspec.json.Decoder(tuple[str, Extraction])
+_DECODER = msgspec.json.Decoder(tuple[str, Annotation])
 
 
 class JointScore(Metric):
@@ -80,7 +80,7 @@ class JointScore(Metric):
         """
         kept = self.lines if isinstance(self.lines, list) else [self.lines]
         text = b"".join(piece.cpu().numpy().tobytes() for piece in kept)
-        seen: dict[str, Extraction] = {}
+        seen: dict[str, Annotation] = {}
         for name, found in _DECODER.decode_lines(text):
             seen.setdefault(name, found)
         gold = {name: true for name, true in self.gold.items() if name in seen}

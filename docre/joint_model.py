@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
@@ -252,12 +252,20 @@ class JointModel(DocumentModel):
         return FoundDocuments(self.extract(batch))
 
     @torch.no_grad()
-    def extract(self, batch: JointBatch) -> list[Document]:
-        """Return the documents of a batch with what is found in them."""
+    def extract(
+        self, batch: JointBatch, documents: Mapping[str, Document] | None = None
+    ) -> list[Document]:
+        """Return the documents of a batch with what is found in them.
+
+        Args:
+            batch: The batch.
+            documents: Those it was made of, by id; left out, those of the trainer's split.
+        """
+        known = self._documents if documents is None else documents
         distances = self.edit_distances(batch)
         found = self.network.extract(self(batch), batch, distances, self.thresholds)
         return [
-            to_document(self._source(batch, row), one, self.types, self.relations)
+            to_document(self._source(batch, row, known), one, self.types, self.relations)
             for row, one in enumerate(found)
         ]
 
@@ -269,10 +277,10 @@ class JointModel(DocumentModel):
 
         return distances
 
-    def _source(self, batch: JointBatch, row: int) -> Document:
+    def _source(self, batch: JointBatch, row: int, documents: Mapping[str, Document]) -> Document:
         """Return the document that a prediction is about, on the words it was read in."""
         name = batch.document_ids[row]
-        known = self._documents.get(name)
+        known = documents.get(name)
         if known is not None:
             return self.examples.document(known)
         # a batch of one's own, outside of a trainer

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -20,10 +21,10 @@ class Parent:
     """The run that another began from.
 
     Args:
-        path: Its checkpoint.
+        path: Its checkpoint, or the weights of an exported folder.
         xxh3_128: Checksum of that file.
-        epoch: Epoch it was saved in.
-        step: Updates it had.
+        epoch: Epoch it was saved in; 0 if nobody knows.
+        step: Updates it had; likewise.
     """
 
     path: str
@@ -81,42 +82,76 @@ def encoder_config_of(checkpoint: str | Path | None) -> dict[str, Any] | None:
 
 
 def load_parent(path: str | Path, model: DocumentModel) -> Parent:
-    """Give a model the encoder and what follows it of an earlier run.
+    """Give a model the encoder and what follows it of an earlier run, or of an exported folder.
 
     The loss stays: its priors are those of the new training data.
 
     Raises:
         DocreError: If the run knows other relations or has other parts.
     """
-    from docre.data.cache import file_hash
+    from docre.hub.exported_folder import is_exported
 
-    source = best_checkpoint(path)
     try:
-        checkpoint = read_checkpoint(source)
+        source = _exported(Path(path)) if is_exported(Path(path)) else _trained(path)
     except DocreError as error:
         raise DocreError(f"init_from: {error}") from error
-    known = checkpoint.get("docre", {})
-    differing = model.differing(known.get("relations") or (), known.get("types") or ())
+    known = source.relations
+    differing = model.differing(known, source.types)
     if differing:
         raise DocreError(
-            f"init_from: {source} knows {len(known.get('relations') or ())} relations, the data "
+            f"init_from: {source.parent.path} knows {len(known)} relations, the data "
             f"{len(model.relations)}: they are other {differing}"
         )
     weights = {
-        name: value
-        for name, value in checkpoint["state_dict"].items()
-        if name.startswith(model.inherited)
+        name: value for name, value in source.weights.items() if name.startswith(model.inherited)
     }
     missing, unexpected = _differences(model, weights)
     if missing or unexpected:
         raise DocreError(
-            f"init_from: the parts of {source} are others than those of this run; only in this "
-            f"run: {_some(missing)}; only in the checkpoint: {_some(unexpected)}"
+            f"init_from: the parts of {source.parent.path} are others than those of this run; only "
+            f"in this run: {_some(missing)}; only in the checkpoint: {_some(unexpected)}"
         )
     model.load_state_dict(weights, strict=False)
-    return Parent(
-        str(source), file_hash(source), int(checkpoint["epoch"]), int(checkpoint["global_step"])
+    return source.parent
+
+
+class _Source(NamedTuple):
+    """What a training begins from."""
+
+    relations: Sequence[str]
+    types: Sequence[str]
+    weights: Mapping[str, torch.Tensor]
+    parent: Parent
+
+
+def _trained(path: str | Path) -> _Source:
+    """Read a checkpoint."""
+    from docre.data.cache import file_hash
+
+    source = best_checkpoint(path)
+    checkpoint = read_checkpoint(source)
+    known = checkpoint.get("docre", {})
+    epoch, step = int(checkpoint["epoch"]), int(checkpoint["global_step"])
+    parent = Parent(str(source), file_hash(source), epoch, step)
+    relations, types = known.get("relations") or (), known.get("types") or ()
+    return _Source(relations, types, checkpoint["state_dict"], parent)
+
+
+def _exported(folder: Path) -> _Source:
+    """Read an exported folder; its weights are the same that its checkpoint had."""
+    from docre.data.cache import file_hash
+    from docre.hub.exported_folder import WEIGHTS, read_config, read_facts, read_weights
+    from docre.hub.manifest import check_manifest
+
+    check_manifest(folder)
+    config, facts = read_config(folder), read_facts(folder)
+    trained = facts.get("checkpoint") or {}
+    path = folder / WEIGHTS
+    parent = Parent(
+        str(path), file_hash(path), int(trained.get("epoch", 0)), int(trained.get("step", 0))
     )
+    names = [name for name, _ in config.relations]
+    return _Source(names, config.types, read_weights(path), parent)
 
 
 def _differences(

@@ -12,7 +12,7 @@ import msgspec
 
 from docre.data.formats.official import write_predictions
 from docre.data.formats.own import encode
-from docre.data.writing import atomic_file
+from docre.data.writing import write_array, write_lines
 from docre.documents import Document
 from docre.prediction_lines import entity_names, prediction_line
 from docre.scoring import Prediction
@@ -127,7 +127,7 @@ class TripleForm(PredictionForm):
     def write(self, path: Path, lines: Iterable[bytes]) -> None:
         """Write a file; see the base class."""
         if path.suffix == ".jsonl":
-            _write_lines(path, lines)
+            write_lines(path, lines)
         else:
             write_predictions(path, chain.from_iterable(map(_PREDICTIONS.decode, lines)))
 
@@ -159,14 +159,9 @@ class DocumentForm(PredictionForm):
     def write(self, path: Path, lines: Iterable[bytes]) -> None:
         """Write a file; see the base class."""
         if path.suffix == ".jsonl":
-            _write_lines(path, lines)
+            write_lines(path, lines)
             return
-        with atomic_file(path) as file:
-            separator = b"[\n"
-            for line in lines:
-                file.write(separator + line)
-                separator = b",\n"
-            file.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
+        write_array(path, lines)
 
 
 def extraction_entry(document: Document) -> dict[str, Any]:
@@ -194,9 +189,3 @@ def extraction_entry(document: Document) -> dict[str, Any]:
             for one in document.relations or ()
         ],
     }
-
-
-def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    with atomic_file(path) as file:
-        for line in lines:
-            file.write(line + b"\n")

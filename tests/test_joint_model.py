@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from contextlib import chdir
 from dataclasses import replace
@@ -162,6 +163,58 @@ def test_published_file_of_predictions(trained, tmp_path):
         assert document.keys() == {"tokens", "mentions", "entities", "relations"}
         for entity in document["entities"]:
             assert all(0 <= one < len(document["mentions"]) for one in entity["mentions"])
+
+
+def test_the_pipeline_finds_what_lightning_finds(trained, tmp_path):
+    own = ("--documents", "test.jsonl", "--output", tmp_path / "theirs.jsonl")
+    quietly("predict", "--run", trained, *own)
+    theirs = read_documents(tmp_path / "theirs.jsonl")
+    extractor = docre.load(trained, token_budget=100)
+    assert extractor.finds_entities
+    found = extractor.predict(read_documents("test.jsonl"))
+    assert sum(map(len, found)) > 10
+    for one, other in zip(found, theirs, strict=True):
+        assert one.document.entities == other.entities
+        assert one.document.text == other.text
+        assert len(one.triples) == len(other.relations)
+        threshold = extractor.contents.model.thresholds.relation
+        for triple, relation in zip(one.triples, other.relations, strict=True):
+            assert (triple.head.index, triple.tail.index) == (relation.head, relation.tail)
+            assert triple.score == pytest.approx(relation.score, abs=1e-5)
+            assert triple.margin == pytest.approx(
+                math.log(triple.score / (1 - triple.score)) - math.log(threshold / (1 - threshold)),
+                abs=1e-3,
+            )
+
+
+def test_texts_of_a_folder_go_through_the_command(trained, tmp_path):
+    (tmp_path / "texts").mkdir()
+    for one in TEXTS:
+        (tmp_path / "texts" / f"{one['id']}.txt").write_text(one["text"])
+    out = tmp_path / "found.jsonl"
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(trained), str(tmp_path / "texts"), "--output", str(out)])
+    assert ended.value.code == 0
+    found = {one.id: one for one in read_documents(out)}
+    assert found.keys() == {"one", "two", "three"}
+    assert found["one"].entities
+    assert all(one.relations is not None for one in found.values())
+
+
+def test_a_joint_model_finds_entities_for_another(trained, tmp_path):
+    """Entities are those of the joint model, relations those of the pair model."""
+    from tests.distillation.runs import fit
+
+    pairs = fit(tmp_path, "--model.decoder.init_args.top_k=2")
+    text = " ".join(word for words in people(0).sentences for word in words)
+    joint = docre.load(trained).predict(text)
+    both = docre.load(pairs, finder=f"joint:{trained}").predict(text)
+    assert both.entities == joint.entities
+    assert len(both.entities) > 1
+    assert {triple.relation for triple in both.triples} <= {*docre.load(pairs).relations}
+    assert both.document.text == text
+    with pytest.raises(DocreError, match="finds entities itself"):
+        docre.load(trained, finder=f"joint:{trained}")
 
 
 def test_a_checkpoint_of_python_goes_on(trained):

@@ -13,6 +13,7 @@ import lightning
 import msgspec
 
 from docre.callbacks.run_folder import run_folder
+from docre.comparison.document_counts import write_counts
 from docre.data.writing import atomic_file
 from docre.provenance import provenance
 
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 
 class ScoreFiles(lightning.Callback):
-    """Writes ``scores/SPLIT.json`` into the run folder after ``validate`` and ``test``."""
+    """Writes ``scores/SPLIT.json`` into the run folder after ``validate`` and ``test``.
+
+    Beside it ``scores/documents/SPLIT.json`` has the counts by document that the scores are made
+    of, so that ``docre compare`` can resample documents.
+    """
 
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -53,6 +58,8 @@ class ScoreFiles(lightning.Callback):
         folder = run_folder(trainer)
         target = None if folder is None else folder / "scores" / f"{split}.json"
         if target is not None:
+            # first, because counts of other scores are told by their sums
+            write_counts(target, scores)
             write_json(target, body)
         print_scores(split, scores, target)
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -117,7 +118,6 @@ class DocumentReader:
         if limit is not None and limit < 1:
             raise DataError([Problem("wrong-setting", f"limit must be at least 1, not {limit}")])
         self.path = Path(path)
-        self.data = read_bytes(self.path)
         if format is None:
             format = detect_format(self.path, self.data)
         self.format = format_named(format) if isinstance(format, str) else format
@@ -128,6 +128,11 @@ class DocumentReader:
         self.report = report if report is not None else ReadReport()
         self.report.source = str(self.path)
         self._ids: set[str] = set()
+
+    @cached_property
+    def data(self) -> bytes:
+        """The file, which is not read before it is needed."""
+        return read_bytes(self.path)
 
     def __iter__(self) -> Iterator[Document]:
         yield from self.documents()

@@ -69,3 +69,25 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_lines(target: Path, lines: Iterable[bytes]) -> None:
+    """Write lines, whole or not at all."""
+    with atomic_file(target) as file:
+        for line in lines:
+            file.write(line + b"\n")
+
+
+def write_array(target: Path, entries: Iterable[bytes]) -> None:
+    """Write a JSON array with an entry a line, whole or not at all.
+
+    Args:
+        target: The file.
+        entries: JSON values; they are written as they come.
+    """
+    with atomic_file(target) as file:
+        separator = b"[\n"
+        for entry in entries:
+            file.write(separator + entry)
+            separator = b",\n"
+        file.write(b"[]\n" if separator == b"[\n" else b"\n]\n")

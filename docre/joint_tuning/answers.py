@@ -8,7 +8,7 @@ import numpy as np
 
 from docre.documents import Document
 from docre.joint.spans import Spans
-from docre.scoring.extraction import Extraction, Span
+from docre.scoring.extraction import Annotation, Span
 from docre.scoring.predictions import Ints
 
 
@@ -26,7 +26,7 @@ class Answers:
         end: # [W]
     """
 
-    gold: Extraction
+    gold: Annotation
     sentence: Ints
     start: Ints
     end: Ints
@@ -39,7 +39,7 @@ class Answers:
             annotated: As scores have it.
             read: The same on the words of the model; where the text was given as words, those.
         """
-        gold = Extraction.of(annotated)
+        gold = Annotation.of(annotated)
         if gold.text and read.offsets is not None:
             gold = gold.in_characters()
             places = [(0, *characters) for words in read.offsets for characters in words]

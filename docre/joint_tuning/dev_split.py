@@ -20,7 +20,7 @@ from docre.joint.to_documents import to_document
 from docre.joint_tuning.answers import Answers
 from docre.joint_tuning.levels import coreference_steps, mention_steps, relation_steps
 from docre.joint_tuning.steps import Steps
-from docre.scoring.extraction import Extraction, Span
+from docre.scoring.extraction import Annotation, Span
 
 if TYPE_CHECKING:
     from docre.joint_model import JointModel
@@ -151,5 +151,5 @@ class DevSplit:
         """Return the entities of a document in the places of its annotations."""
         none = found.head[:0]
         without = replace(found, head=none, tail=none, relation=none, relation_probability=none)
-        alone = Extraction.of(self._document(name, without))
+        alone = Annotation.of(self._document(name, without))
         return (alone.in_characters() if alone.text else alone).entities

@@ -15,11 +15,11 @@ from torch import Tensor
 from docre.joint.clustering import merges
 from docre.joint.extracted import Extracted
 from docre.joint_tuning.steps import Steps
-from docre.scoring.extraction import Extraction, Span
+from docre.scoring.extraction import Annotation, Span
 from docre.scoring.predictions import Ints
 
 
-def mention_steps(gold: Extraction, spans: Sequence[Span], probability: Tensor) -> Steps:
+def mention_steps(gold: Annotation, spans: Sequence[Span], probability: Tensor) -> Steps:
     """Return what the threshold of mentions does; gold that is no candidate is never found.
 
     Args:
@@ -31,7 +31,7 @@ def mention_steps(gold: Extraction, spans: Sequence[Span], probability: Tensor) 
     return Steps(probability.numpy(), np.ones_like(correct), correct, len(gold.mentions))
 
 
-def coreference_steps(gold: Extraction, mentions: Sequence[Span], similarity: Tensor) -> Steps:
+def coreference_steps(gold: Annotation, mentions: Sequence[Span], similarity: Tensor) -> Steps:
     """Return what the threshold of coreference does: from mentions alone to one entity of all.
 
     With each step two clusters become one. Taken are those with :func:`links`.
@@ -62,7 +62,7 @@ def links(similarity: NDArray[np.floating], threshold: float) -> NDArray[np.bool
 
 
 def relation_steps(
-    gold: Extraction,
+    gold: Annotation,
     entities: Sequence[tuple[frozenset[Span], str]],
     found: Extracted,
     relations: Sequence[str],

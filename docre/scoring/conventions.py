@@ -29,3 +29,4 @@ class Convention:
 
 
 OFFICIAL = Convention()
+"""That of the official scorer: the default everywhere."""

@@ -14,7 +14,7 @@ Span = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Extraction:
+class Annotation:
     """Mentions, entities and relations of one document, gold or predicted.
 
     Args:
@@ -36,7 +36,7 @@ class Extraction:
     offsets: tuple[tuple[tuple[int, int], ...], ...] = ()
 
     @classmethod
-    def of(cls, document: Document) -> Extraction:
+    def of(cls, document: Document) -> Annotation:
         """Take the entities and relations of a document.
 
         Raises:
@@ -64,7 +64,7 @@ class Extraction:
         checksum = blake2b(document.text.encode("utf-8", "surrogatepass"), digest_size=16)
         return replace(found, text=checksum.hexdigest(), offsets=document.offsets)
 
-    def in_characters(self) -> Extraction:
+    def in_characters(self) -> Annotation:
         """Return the same with spans that count the characters of the raw text."""
 
         def placed(spans: Iterable[Span]) -> frozenset[Span]:
@@ -75,24 +75,24 @@ class Extraction:
         return replace(self, mentions=placed(self.mentions), entities=entities)
 
 
-def extractions(documents: Iterable[Document]) -> dict[str, Extraction]:
+def extractions(documents: Iterable[Document]) -> dict[str, Annotation]:
     """Take the entities and relations of documents, by id.
 
     Raises:
         DataError: If two documents have the same id, or one cannot be scored.
     """
-    found: dict[str, Extraction] = {}
+    found: dict[str, Annotation] = {}
     for document in documents:
         if document.id in found:
             message = "another document has the same id"
             raise DataError([Problem("duplicate-title", message, document.id, "id")])
-        found[document.id] = Extraction.of(document)
+        found[document.id] = Annotation.of(document)
     return found
 
 
 def comparable(
-    gold: Mapping[str, Extraction], predicted: Mapping[str, Extraction]
-) -> dict[str, tuple[Extraction, Extraction]]:
+    gold: Mapping[str, Annotation], predicted: Mapping[str, Annotation]
+) -> dict[str, tuple[Annotation, Annotation]]:
     """Return the documents that both have, with spans that count the same things.
 
     Of a raw text these are characters, so its words may be cut otherwise on either side; without

@@ -16,7 +16,7 @@ import numpy as np
 from docre.documents import Document
 from docre.scoring.bootstrap import bootstrap
 from docre.scoring.coreference import CoreferenceScores, score_coreference
-from docre.scoring.extraction import Extraction, comparable, extractions
+from docre.scoring.extraction import Annotation, comparable, extractions
 from docre.scoring.level_counts import LevelCounts
 from docre.scoring.rates import Rates
 
@@ -31,7 +31,7 @@ RELATION_LEVELS = ("relation_relaxed", "relation_strict")
 LEVELS = (*ENTITY_LEVELS, *RELATION_LEVELS)
 LABELLED_LEVELS = ("entity", *RELATION_LEVELS)
 
-_NOTHING = Extraction(frozenset())
+_NOTHING = Annotation(frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class JointScores:
         return joint_table(self, f"{title}: scores in percent")
 
 
-def items(extraction: Extraction) -> dict[str, frozenset[Item]]:
+def items(extraction: Annotation) -> dict[str, frozenset[Item]]:
     """Return the distinct items of one document on each level; none of relations if unlabelled."""
     entities, relations = extraction.entities, extraction.relations or ()
     spans = [mentions for mentions, _ in entities]
@@ -205,7 +205,7 @@ def score_joint(gold: Iterable[Document], predicted: Iterable[Document]) -> Join
 
 
 def score_extractions(
-    gold: Mapping[str, Extraction], predicted: Mapping[str, Extraction]
+    gold: Mapping[str, Annotation], predicted: Mapping[str, Annotation]
 ) -> JointScores:
     """Score extractions by document id, see :func:`score_joint`."""
     both = comparable(gold, predicted)
@@ -246,13 +246,13 @@ def score_extractions(
     )
 
 
-def _have_no_relations(extractions: Mapping[str, Extraction]) -> bool:
+def _have_no_relations(extractions: Mapping[str, Annotation]) -> bool:
     """Tell documents that say nothing of relations from documents that have none."""
     each = [one.relations for one in extractions.values()]
     return bool(each) and all(relations is None for relations in each)
 
 
-def _repeated(extraction: Extraction, distinct: Mapping[str, frozenset[Item]]) -> int:
+def _repeated(extraction: Annotation, distinct: Mapping[str, frozenset[Item]]) -> int:
     listed = len(extraction.entities) + len(extraction.relations or ())
     return listed - len(distinct["entity"]) - len(distinct["relation_strict"])
 

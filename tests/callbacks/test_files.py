@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from docre.callbacks import PredictionFile, ScoreFiles
 from docre.callbacks.run_folder import log_folder, run_folder
+from docre.comparison.document_counts import read_counts
 from docre.data.formats.official import read_predictions
 from docre.errors import DocreError
 from docre.model import DocREModel
@@ -71,6 +72,16 @@ def test_scores_lie_beside_the_checkpoint(run, files, capsys, monkeypatch):  # n
     assert set(dev["data"]) == {"module", "dev"}
     assert dev["facts"][0]["name"] == "train.json"
     assert (test["scores"]["documents"], test["data"]["module"]) == (8, "DocREDFormat")
+    for name, body in {"dev": dev, "test": test}.items():
+        (counts,) = read_counts(run / "scores" / "documents" / f"{name}.json").values()
+        assert len(set(counts.documents)) == body["scores"]["documents"]
+        totals = dict(zip(("gold", "predicted", "correct"), counts.totals().tolist(), strict=False))
+        assert totals.items() <= body["scores"].items()
+    # whoever reads all score files finds no others there
+    assert sorted(path.name for path in (run / "scores").glob("*.json")) == [
+        "dev.json",
+        "test.json",
+    ]
     out = capsys.readouterr().out
     assert f"F1 {dev['scores']['f1']:.4f}" in out
     assert "(without train.json)" in out

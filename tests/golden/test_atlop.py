@@ -16,15 +16,17 @@ from docre.heads import GroupedBilinear, PairHead
 from docre.losses import AdaptiveThresholdLoss
 from docre.outputs import Targets
 from docre.pooling import entity_attention, mention_states
+from docre.published.atlop import ATLOP, NAMES
+from docre.published.origins import by_prefix
 from tests.batches import make_batch
 from tests.corpora import golden
+from tests.golden.published_weights import load_published, names_in
 
-NAMES = (
+CONFIG = (
     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
     "intermediate_size", "max_position_embeddings", "pad_token_id",
 )  # fmt: skip
-# the classifier is a linear layer there, and parameters that are never used are not here
-RENAMED = {"bilinear.": "classifier."}
+FIND = by_prefix(NAMES)
 
 
 @cache
@@ -38,7 +40,7 @@ def outputs():
 
 
 def models(dtype):
-    config = {"model_type": "bert", **{name: inputs()["config"][name] for name in NAMES}}
+    config = {"model_type": "bert", **{name: inputs()["config"][name] for name in CONFIG}}
     encoder = Encoder(config=config, uncovered="published")
     weights = load_file(golden("atlop/weights.safetensors"))
     columns = len(weights["bilinear.bias"])
@@ -46,17 +48,10 @@ def models(dtype):
     block = weights["bilinear.weight"].shape[1] // width
     classifier = partial(GroupedBilinear, block_size=block)
     head = PairHead(encoder.width, columns - 1, classifier=classifier, width=width)
-    encoder.load_state_dict(
-        {n: v for n, v in weights.items() if n.startswith("model.") and ".pooler." not in n}
-    )
-    head.load_state_dict({ours(n): v for n, v in weights.items() if not n.startswith("model.")})
+    left = set(load_published(encoder, "encoder.", FIND, weights))
+    left &= set(load_published(head, "head.", FIND, weights))
+    assert all(ATLOP.is_dead(name) for name in left)
     return encoder.to(dtype).eval(), head.to(dtype).eval()
-
-
-def ours(name):
-    for theirs, mine in RENAMED.items():
-        name = name.replace(theirs, mine)
-    return name
 
 
 def batch_of(name):
@@ -135,6 +130,7 @@ def test_atlop_loss_and_gradients(name):
     grads = dict(
         zip(named, torch.autograd.grad(total, list(named.values()), retain_graph=True), strict=True)
     )
+    ours = names_in(encoder, "encoder.", FIND) | names_in(head, "head.", FIND)
     seen = 0
     for key, expected in outputs().items():
         prefix, _, parameter = key.partition(".grad")
@@ -142,9 +138,10 @@ def test_atlop_loss_and_gradients(name):
         if prefix != name or not parameter or ".grad" not in key:
             continue
         if float(expected.flatten()[0]) == -1 and kind == "norm":
-            assert ours(parameter) not in grads  # dead there, not even present here
+            assert ATLOP.is_dead(parameter)
+            assert parameter not in ours  # not even present here
             continue
-        found = grads[ours(parameter)]
+        found = grads[ours[parameter]]
         found = found.norm().reshape(1) if kind == "norm" else found
         torch.testing.assert_close(
             found, expected.double(), atol=2e-5, rtol=1e-4, msg=lambda m, key=key: f"{key}: {m}"

@@ -10,8 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from docre.encoder import Encoder
+from docre.published.atlop import NAMES
+from docre.published.origins import by_prefix
 from tests.batches import make_batch
 from tests.corpora import golden
+from tests.golden.published_weights import load_published
 
 TOLERANCE = {"atol": 2e-5, "rtol": 1e-4}
 STRIDE = {"A": 5, "B": 5, "C": 8}
@@ -36,12 +39,7 @@ def encoder(**options):
     config = {name: inputs()["config"][name] for name in names}
     made = Encoder(config={"model_type": "bert", **config}, uncovered="published", **options)
     weights = load_file(golden("atlop/weights.safetensors"))
-    kept = {
-        name: value
-        for name, value in weights.items()
-        if name.startswith("model.") and ".pooler." not in name
-    }
-    made.load_state_dict(kept)
+    load_published(made, "encoder.", by_prefix(NAMES), weights)
     return made.eval()
 
 

@@ -18,36 +18,13 @@ from docre.heads import GroupedBilinear, PairHead
 from docre.losses import BalancedSoftmaxLoss
 from docre.outputs import Encoded, Targets
 from docre.pooling import entity_attention, mention_states
+from docre.published.docunet import NETWORK, UNET, laid_out, origin_of
 from tests.batches import make_batch
 from tests.corpora import golden
+from tests.golden.published_weights import load_published, names_in
 
 TIGHT = {"atol": 1e-9, "rtol": 1e-9}
 LOOSE = {"atol": 2e-5, "rtol": 1e-4}
-RENAMED = {
-    "bilinear.": "classifier.",
-    "liner.": "context.project.",
-    "segmentation_net.": "context.network.",
-    "inc.conv.": "enter.",
-    "up1.conv.": "up1.",
-    "up2.conv.": "up2.",
-    ".maxpool_conv.1.": ".",
-    "double_conv.0.": "conv1.linear.",
-    "double_conv.1.": "norm1.",
-    "double_conv.3.": "conv2.linear.",
-    "double_conv.4.": "norm2.",
-    "outc.conv.": "leave.",
-}
-
-
-def ours(name):
-    for theirs, mine in RENAMED.items():
-        name = name.replace(theirs, mine)
-    return name
-
-
-def laid_out(values):
-    """A convolution's weight, [O, I, k, k], as that of a linear layer over k * k neighbours."""
-    return values.permute(0, 2, 3, 1).flatten(1) if values.dim() == 4 else values
 
 
 @cache
@@ -60,14 +37,11 @@ def described():
     return json.loads(golden("docunet/docs.json").read_text())
 
 
-def weights(name):
-    return {ours(key): laid_out(value) for key, value in load(name).items()}
-
-
 def u_net(dtype=torch.float32):
     sizes = described()["unet"]
     made = GridUNet(sizes["input_channels"], sizes["down_channel"], sizes["class_number"])
-    made.load_state_dict(weights("unet_weights"))
+    given = {UNET + name: value for name, value in load("unet_weights").items()}
+    assert not load_published(made, NETWORK, origin_of, given)
     return made.to(dtype).eval()
 
 
@@ -125,12 +99,12 @@ def test_docunet_u_net_in_training():
     made = u_net().train()
     found = run_u_net(made, "A")
     torch.testing.assert_close(found.detach(), load("outputs")["unet.train_mode_y"], **LOOSE)
-    now = made.state_dict()
+    now, ours = made.state_dict(), names_in(made, NETWORK, origin_of)
     seen = 0
     for key, expected in load("outputs").items():
         name = key.removeprefix("unet.train_mode.")
         if name != key:
-            torch.testing.assert_close(now[ours(name)], expected, **LOOSE)
+            torch.testing.assert_close(now[ours[UNET + name]], expected, **LOOSE)
             seen += 1
     assert seen == 4
 
@@ -150,7 +124,7 @@ def head(dtype):
         classifier=partial(GroupedBilinear, block_size=sizes["block_size"]),
         width=sizes["emb_size"],
     )
-    made.load_state_dict(weights("head_weights"))
+    assert not load_published(made, "head.", origin_of, load("head_weights"))
     return made.to(dtype).eval()
 
 
@@ -220,15 +194,16 @@ def test_docunet_loss_and_gradients():
     named = dict(made.named_parameters())
     grads = torch.autograd.grad(total, list(named.values()), retain_graph=True)
     grads = dict(zip(named, grads, strict=True))
+    ours = names_in(made, "head.", origin_of)
     seen = set()
     for key, value in expected.items():
         kind, _, name = key.removeprefix("head.").partition(".")
         if kind not in ("grad", "gradnorm"):
             continue
-        found = grads[ours(name)]
+        found = grads[ours[name]]
         found = found.norm().reshape(1) if kind == "gradnorm" else found
         torch.testing.assert_close(
             found, laid_out(value.double()), **LOOSE, msg=lambda m, key=key: f"{key}: {m}"
         )
-        seen.add(ours(name))
+        seen.add(ours[name])
     assert seen == set(named)

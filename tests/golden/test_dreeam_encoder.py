@@ -10,8 +10,12 @@ import torch
 from safetensors.torch import load_file
 
 from docre.encoder import Encoder
+from docre.published.atlop import NAMES
+from docre.published.dreeam import DREEAM, LAYERS
+from docre.published.origins import by_prefix
 from tests.batches import make_batch
 from tests.corpora import golden
+from tests.golden.published_weights import load_published
 
 TOLERANCE = {"atol": 2e-5, "rtol": 1e-4}
 
@@ -27,17 +31,17 @@ def outputs():
 
 
 @cache
-def encoder(attention, layers=3):
+def encoder(attention, layers=LAYERS):
     config = {"model_type": "bert", "pad_token_id": 0, **inputs()["encoder"]}
     made = Encoder(config=config, layers=layers, uncovered="published", attention=attention)
     weights = load_file(golden("dreeam/encoder_weights.safetensors"))
-    made.load_state_dict(
-        {f"model.{name}": value for name, value in weights.items() if "pooler." not in name}
-    )
+    weights = {f"model.{name}": value for name, value in weights.items()}
+    left = load_published(made, "encoder.", by_prefix(NAMES), weights)
+    assert all(DREEAM.is_dead(name) for name in left)
     return made.eval()
 
 
-def run(name, attention, layers=3):
+def run(name, attention, layers=LAYERS):
     """States, and attention of every listed token, in the order of the documents."""
     documents = inputs()["long_docs"][name]
     rows = outputs()[f"long.{name}.row_index"].tolist()

@@ -21,14 +21,19 @@ from docre.losses import (
 )
 from docre.outputs import AttentionMaps, Encoded, Targets, TeacherTargets
 from docre.pooling import entity_attention, mention_states
+from docre.published.atlop import NAMES
+from docre.published.dreeam import EPS
+from docre.published.origins import by_prefix
 from tests.batches import make_batch
 from tests.corpora import golden
+from tests.golden.published_weights import load_published, names_in
 from tests.losses.scenes import with_evidence
 
 LOOSE = {"atol": 2e-5, "rtol": 1e-4}
 TIGHT = {"atol": 1e-9, "rtol": 1e-9}
 # the target is computed in float32 there
 NEARLY = {"atol": 1e-6, "rtol": 1e-6}
+FIND = by_prefix(NAMES)
 
 
 @cache
@@ -71,10 +76,6 @@ def batch_of():
     return with_evidence(batch, sentences, counts)
 
 
-def ours(name):
-    return name.replace("bilinear.", "classifier.")
-
-
 @cache
 def run(dtype=torch.float32):
     """The head on the given states and attention, both leaves of the graph."""
@@ -82,11 +83,11 @@ def run(dtype=torch.float32):
     head = PairHead(
         config()["hidden"],
         config()["num_labels"] - 1,
-        context=partial(LocalizedContext, eps=1e-30),
+        context=partial(LocalizedContext, eps=EPS),
         classifier=partial(GroupedBilinear, block_size=config()["block_size"]),
         width=config()["emb_size"],
     )
-    head.load_state_dict({ours(name): value for name, value in weights.items()})
+    assert not load_published(head, "head.", FIND, weights)
     head = head.to(dtype)
     batch = batch_of()
     states = load("inputs")["head.sequence_output"].to(dtype).requires_grad_()
@@ -177,8 +178,10 @@ def test_dreeam_gradients():
     close(grads["sequence_output"].float(), "grad_evi.sequence_output")
     norms = [name for name in expected if name.startswith("head.gradnorm_evi.")]
     assert len(norms) == 7
+    ours = names_in(head, "head.", FIND)
     for name in norms:
-        norm = grads[ours(name.removeprefix("head.gradnorm_evi."))].norm().reshape(1)
+        theirs = name.removeprefix("head.gradnorm_evi.")
+        norm = grads[ours.get(theirs, theirs)].norm().reshape(1)
         torch.testing.assert_close(norm, expected[name], **NEARLY)
     # with a loss that does not touch it: distillation alone is nothing to evaluate
     distilled = parts_of(torch.float64, EvidenceLoss(weight=0.0), AttentionDistillation(weight=1.0))

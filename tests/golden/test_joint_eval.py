@@ -11,7 +11,7 @@ import pytest
 
 from docre.data.reading import read_documents
 from docre.documents import Document, Entity, Mention, Relation
-from docre.scoring.extraction import Extraction, extractions
+from docre.scoring.extraction import Annotation, extractions
 from docre.scoring.joint import score_extractions, score_joint
 from tests.corpora import golden
 
@@ -52,7 +52,7 @@ def document(number, raw):
 def extraction(number, raw):
     """A prediction may have mentions that are in no entity."""
     alone = frozenset((0, start, end) for start, end in raw["mentions"])
-    found = Extraction.of(document(number, raw))
+    found = Annotation.of(document(number, raw))
     return replace(found, mentions=found.mentions | alone)
 
 

@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from docre.joint import JointLoss, JointNetwork, JointTargets, all_mention_pairs, span_max
+from docre.published.jerex import NAMES, kind_of
+from docre.published.origins import by_prefix
 from tests.corpora import golden
 from tests.golden.joint_documents import (
     DOCUMENTS,
@@ -25,34 +27,9 @@ from tests.golden.joint_documents import (
     texts,
     training_batch,
 )
+from tests.golden.published_weights import load_published
 
 FOLDER = "jerex_modules"
-# our name -> published name
-SHARED = {
-    "encoder.model.": "bert.",
-    "network.mention.size_embedding.": "mention_localization.size_embeddings.",
-    "network.mention.hidden.": "mention_localization.linear.",
-    "network.mention.output.": "mention_localization.mention_classifier.",
-    "network.coreference.edit_embedding.": "coreference_resolution.coref_ed_embeddings.",
-    "network.coreference.hidden.": "coreference_resolution.coref_linear.",
-    "network.coreference.output.": "coreference_resolution.coref_classifier.",
-    "network.entity.hidden.": "entity_classification.linear.",
-    "network.entity.output.": "entity_classification.entity_classifier.",
-    "network.relation.output.": "relation_classification.rel_classifier.",
-}
-RELATION = {
-    "grc": {
-        "type_embedding.": "entity_pair_representation.entity_embeddings.",
-        "hidden.": "entity_pair_representation.entity_pair_linear.",
-    },
-    "mrc": {
-        "type_embedding.": "relation_classification.entity_type_embeddings.",
-        "token_distance.": "relation_classification.token_distance_embeddings.",
-        "sentence_distance.": "relation_classification.sentence_distance_embeddings.",
-        "instance.": "relation_classification.pair_linear.",
-        "hidden.": "relation_classification.rel_linear.",
-    },
-}
 
 
 def path(name):
@@ -61,9 +38,8 @@ def path(name):
 
 def published(name, kind):
     """The published name of a parameter of ours."""
-    names = SHARED | {f"network.relation.{k}": v for k, v in RELATION[kind].items()}
-    ours = next(prefix for prefix in names if name.startswith(prefix))
-    return names[ours] + name.removeprefix(ours)
+    (theirs,) = by_prefix(NAMES[kind])(name).names
+    return theirs
 
 
 class Joint(nn.Module):
@@ -75,10 +51,8 @@ class Joint(nn.Module):
         self.network = JointNetwork(**network_settings(FOLDER, kind))
         weights = load_file(path("weights_shared.safetensors"))
         weights |= load_file(path(f"weights_{kind}.safetensors"))
-        self.load_state_dict(
-            {name: weights.pop(published(name, kind)) for name in self.state_dict()}
-        )
-        assert not weights
+        assert kind_of(weights) == kind
+        assert not load_published(self, "", by_prefix(NAMES[kind]), weights)
         self.eval()
         self.seen = {}
         recorded(self.network, self.seen)

@@ -15,10 +15,15 @@ from docre.decoding import ThresholdDecoder
 from docre.heads import PairHead, RefinedClassifier
 from docre.losses import AdaptiveFocalLoss
 from docre.outputs import Encoded, Targets
+from docre.published.kd_docre import AXIAL, EPS, KD_DOCRE, origin_of
 from docre.refinement import AxialTransformer, Refinement
 from docre.refinement.axial import AxialLayer
 from tests.batches import make_batch
 from tests.corpora import golden
+from tests.golden.published_weights import load_published, names_in
+
+# where the layers of axial attention are in a whole model
+LAYERS = "head.classifier.refinements.0.layers."
 
 
 @cache
@@ -41,26 +46,6 @@ def weights_of(name, dtype):
     return {key: value.to(dtype) for key, value in weights.items()}
 
 
-def axial_layer(weights, prefix):
-    """Return the parameters of one layer: attention within a row is the second one there."""
-    theirs = [f"{prefix}.axial_attns.{{}}.axial_attentions.{k}.fn" for k in (1, 0)]
-    number = len([n for n in weights if n.startswith(f"{prefix}.lns.") and n.endswith(".bias")])
-    found = {}
-    for layer in range(number):
-        axes = [name.format(layer) for name in theirs]
-        queries_keys_values = [weights[f"{a}.{w}.weight"] for a in axes for w in ("to_q", "to_kv")]
-        found |= {
-            f"{layer}.project.weight": torch.cat(queries_keys_values),
-            f"{layer}.merge.weight": torch.cat([weights[f"{a}.to_out.weight"] for a in axes], 1),
-            f"{layer}.merge.bias": sum(weights[f"{a}.to_out.bias"] for a in axes),
-            f"{layer}.linear.weight": weights[f"{prefix}.ffns.{layer}.weight"],
-            f"{layer}.linear.bias": weights[f"{prefix}.ffns.{layer}.bias"],
-            f"{layer}.norm.weight": weights[f"{prefix}.lns.{layer}.weight"],
-            f"{layer}.norm.bias": weights[f"{prefix}.lns.{layer}.bias"],
-        }
-    return found
-
-
 class Oblong(NamedTuple):
     """Grids that are not square, as the golden ones of the attention alone are."""
 
@@ -80,7 +65,7 @@ def test_kd_docre_axial_attention(exact):
     layers = torch.nn.ModuleList(
         AxialLayer(sizes["dim"], sizes["heads"]) for _ in range(sizes["num_layers"])
     ).to(dtype)
-    layers.load_state_dict(axial_layer({f"a.{n}": v for n, v in weights.items()}, "a"))
+    load_published(layers, LAYERS, origin_of, {f"{AXIAL}{n}": v for n, v in weights.items()})
     grid = inputs()["axial.x"].to(dtype)
     oblong = Oblong([tuple(grid.shape[1:3])] * len(grid))
     cells = grid.flatten(0, 2)
@@ -118,7 +103,7 @@ def head_of(dtype=torch.float32, masks=None, padding="published"):
         config["hidden"],
         config["num_labels"] - 1,
         # the code adds up the attention heads where we average them
-        context=partial(LocalizedContext, eps=1e-10 / config["heads"]),
+        context=partial(LocalizedContext, eps=EPS / config["heads"]),
         classifier=partial(
             RefinedClassifier,
             features=config["hidden"],
@@ -127,22 +112,9 @@ def head_of(dtype=torch.float32, masks=None, padding="published"):
         ),
         width=config["emb_size"],
     ).to(dtype)
-    where = len(refinements) - 1
-    ours = {
-        f"{end}_extractor.{kind}": weights[f"{end}_extractor.{kind}"]
-        for end in ("head", "tail")
-        for kind in ("weight", "bias")
-    }
-    ours |= {
-        f"classifier.refinements.{where}.layers.{name}": value
-        for name, value in axial_layer(weights, "axial_transformer").items()
-    }
-    ours |= {
-        "classifier.projection": weights["projection.weight"],
-        "classifier.output.weight": weights["classifier.weight"],
-        "classifier.output.bias": weights["classifier.bias"],
-    }
-    head.load_state_dict(ours)
+    left = load_published(head, "head.", origin_of, weights)
+    assert left
+    assert all(KD_DOCRE.is_dead(name) for name in left)
     return head
 
 
@@ -219,7 +191,7 @@ def test_kd_docre_gradients():
         if kind not in ("grad", "gradnorm"):
             continue
         if float(value.flatten()[0]) == -1 and kind == "gradnorm":
-            assert name.startswith("bilinear")  # dead there, not even present here
+            assert KD_DOCRE.is_dead(name)  # and not even present here
             continue
         found = grads[name] if kind == "grad" else grads[name].norm().reshape(1)
         torch.testing.assert_close(
@@ -230,13 +202,12 @@ def test_kd_docre_gradients():
 
 
 def theirs(grads):
-    """Return gradients under the names of the published code."""
+    """Return gradients under the names of the published code: of each that alone makes one of ours,
+    and of those that are joined in ours, taken apart.
+    """
     width = about()["config"]["hidden"]
-    found = {name: grad for name, grad in grads.items() if "_extractor." in name}
-    found["projection.weight"] = grads["classifier.projection"]
-    found["classifier.weight"] = grads["classifier.output.weight"]
-    found["classifier.bias"] = grads["classifier.output.bias"]
-    ours, name = "classifier.refinements.0.layers", "axial_transformer"
+    found = {name: grads[ours] for name, ours in names_in(head_of(), "head.", origin_of).items()}
+    ours, name = "classifier.refinements.0.layers", AXIAL.removesuffix(".")
     for layer in range(about()["config"]["axial_layers"]):
         pieces = grads[f"{ours}.{layer}.project.weight"].split([width, 2 * width] * 2)
         merged = grads[f"{ours}.{layer}.merge.weight"].split(width, 1)
@@ -246,9 +217,6 @@ def theirs(grads):
             found[f"{prefix}.to_kv.weight"] = pieces[2 * place + 1]
             found[f"{prefix}.to_out.weight"] = merged[place]
             found[f"{prefix}.to_out.bias"] = grads[f"{ours}.{layer}.merge.bias"]
-        for kind in ("weight", "bias"):
-            found[f"{name}.ffns.{layer}.{kind}"] = grads[f"{ours}.{layer}.linear.{kind}"]
-            found[f"{name}.lns.{layer}.{kind}"] = grads[f"{ours}.{layer}.norm.{kind}"]
     return found
 
 

@@ -21,30 +21,28 @@ from docre.memory import (
     read_tokens,
     read_weights,
 )
+from docre.published.origins import by_prefix
+from docre.published.ttm_re import NAMES, SCORER, UNIT
 from tests.corpora import golden
+from tests.golden.published_weights import load_published
 
 CASES = ("m5_L1", "m5_L2", "m5_L4", "m40_L1", "m40_L2", "m40_L4")
 AXES = {"paper": "slots", "released": "chunks"}
-UNIT = "token_turing_machine_unit."
-SCORER = {
-    "layernorm": "norm",
-    "mlp1.linear_1": "mlp.hidden",
-    "mlp1.linear_2": "mlp.output",
-}
+# names in our writer, which a converted model does without as the released code does
 WRITER = {
-    "layernorm1": "address.norm",
-    "mlp1.linear_1": "address.mlp.hidden",
-    "mlp1.linear_2": "address.mlp.output",
-    "layernorm2": "erase_norm",
-    "mlp2.linear_1": "erase_heads.hidden",
-    "mlp2.linear_2": "erase_heads.output",
-    "mlp3.linear_1": "erase_values.hidden",
-    "mlp3.linear_2": "erase_values.output",
-    "layernorm3": "add_norm",
-    "mlp4.linear_1": "add_heads.hidden",
-    "mlp4.linear_2": "add_heads.output",
-    "mlp5.linear_1": "add_values.hidden",
-    "mlp5.linear_2": "add_values.output",
+    "address.norm.": "token_add_erase_write.layernorm1.",
+    "address.mlp.hidden.": "token_add_erase_write.mlp1.linear_1.",
+    "address.mlp.output.": "token_add_erase_write.mlp1.linear_2.",
+    "erase_norm.": "token_add_erase_write.layernorm2.",
+    "erase_heads.hidden.": "token_add_erase_write.mlp2.linear_1.",
+    "erase_heads.output.": "token_add_erase_write.mlp2.linear_2.",
+    "erase_values.hidden.": "token_add_erase_write.mlp3.linear_1.",
+    "erase_values.output.": "token_add_erase_write.mlp3.linear_2.",
+    "add_norm.": "token_add_erase_write.layernorm3.",
+    "add_heads.hidden.": "token_add_erase_write.mlp4.linear_1.",
+    "add_heads.output.": "token_add_erase_write.mlp4.linear_2.",
+    "add_values.hidden.": "token_add_erase_write.mlp5.linear_1.",
+    "add_values.output.": "token_add_erase_write.mlp5.linear_2.",
 }
 
 
@@ -58,23 +56,15 @@ def meta():
     return json.loads(golden("ttm/meta.json").read_text())
 
 
-def named(prefix, names, target=""):
-    """Weights of one part under our names."""
-    weights = load("weights")
-    return {
-        f"{target}{ours}.{kind}": weights[f"{UNIT}{prefix}.{theirs}.{kind}"]
-        for theirs, ours in names.items()
-        for kind in ("weight", "bias")
-    }
+@cache
+def unit(memory="m5"):
+    """Weights of one reader as a whole model names them."""
+    weights = {f"mu_encoder.{name}": tensor for name, tensor in load("weights").items()}
+    return weights | {"mu_encoder.memory_tokens": load("weights")[f"{memory}.memory_tokens"]}
 
 
-def transformer_weights(layers, target=""):
-    prefix = f"{UNIT}vit_encoder."
-    return {
-        target + name.removeprefix(prefix): tensor
-        for name, tensor in load("weights").items()
-        if name.startswith(prefix) and int(name.removeprefix(prefix).split(".")[1]) < layers
-    }
+def within_unit(names):
+    return by_prefix({ours: UNIT + theirs for ours, theirs in names.items()})
 
 
 def case_sizes(name):
@@ -83,7 +73,7 @@ def case_sizes(name):
 
 
 def rows(linear):
-    return len(load("weights")[f"{UNIT}{linear}.weight"])
+    return len(unit()[f"{UNIT}{linear}.weight"])
 
 
 def reader(name, variant):
@@ -102,11 +92,7 @@ def reader(name, variant):
             chunk=10_000,
             residual_average=False,
         )
-    built.load_state_dict(
-        {"memory": load("weights")[f"{name.split('_')[0]}.memory_tokens"]}
-        | named("token_learner_model", SCORER, "summarizer.")
-        | transformer_weights(layers, "processor.")
-    )
+    load_published(built, "head.memory.", by_prefix(NAMES), unit(name.split("_")[0]))
     return built.eval()
 
 
@@ -169,7 +155,7 @@ def writer():
         eps=1e-5,
         rule="published",
     )
-    built.load_state_dict(named("token_add_erase_write", WRITER))
+    load_published(built, "", within_unit(WRITER), unit())
     return built.eval()
 
 
@@ -201,10 +187,10 @@ def test_ttm_two_steps(variant):
     sizes = meta()
     hidden = rows("token_learner_model.mlp1.linear_1")
     learner = TokenLearner(sizes["dim"], sizes["process_size"], hidden, "none", 1e-5)
-    learner.load_state_dict(named("token_learner_model", SCORER, "scorer."))
+    load_published(learner.scorer, "", within_unit(SCORER), unit())
     feed_forward = rows("vit_encoder.layers.0.linear1")
     transformer = PairTransformer(sizes["dim"], layers, sizes["heads"], feed_forward)
-    transformer.load_state_dict(transformer_weights(layers))
+    load_published(transformer, "head.memory.processor.", by_prefix(NAMES), unit())
     processor = PairProcessor(transformer, across=variant == "released")
     machine = TokenTuringMachine(ReadWriteUnit(learner, processor, writer()), slots).eval()
     inputs = load("inputs")["m5_L1.x_two_steps"]

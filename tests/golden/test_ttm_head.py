@@ -16,18 +16,13 @@ from docre.heads.pair_head import extract
 from docre.losses import AdaptiveThresholdLoss, PositiveUnlabelledLoss
 from docre.memory import TokenTuringReader
 from docre.outputs import HeadOutput, PairContext, Targets
+from docre.published.origins import by_prefix
+from docre.published.ttm_re import NAMES, TTM_RE
 from tests.corpora import golden
+from tests.golden.published_weights import load_published, names_in
 
 AXES = {"paper": "slots", "released": "chunks"}
-UNIT = "mu_encoder.token_turing_machine_unit."
-NAMES = {
-    "bilinear.": "classifier.",
-    "mu_encoder.memory_tokens": "memory.memory",
-    f"{UNIT}token_learner_model.layernorm": "memory.summarizer.norm",
-    f"{UNIT}token_learner_model.mlp1.linear_1": "memory.summarizer.mlp.hidden",
-    f"{UNIT}token_learner_model.mlp1.linear_2": "memory.summarizer.mlp.output",
-    f"{UNIT}vit_encoder": "memory.processor",
-}
+FIND = by_prefix(NAMES)
 TIGHT = {"atol": 1e-9, "rtol": 1e-9}
 LOOSE = {"atol": 2e-5, "rtol": 1e-4}
 
@@ -35,15 +30,6 @@ LOOSE = {"atol": 2e-5, "rtol": 1e-4}
 @cache
 def load(name):
     return load_file(golden(f"ttm/{name}.safetensors"))
-
-
-def ours(name):
-    """Our name of a parameter; ``None`` for the tail extractor and the writer, which are dead."""
-    if name.startswith(("tail_extractor", f"{UNIT}token_add_erase_write")):
-        return None
-    for theirs, mine in NAMES.items():
-        name = name.replace(theirs, mine)
-    return name
 
 
 @cache
@@ -65,8 +51,9 @@ def head(variant, dtype):
                 chunk=sizes["chunk"],
             ),
         )
-    weights = {ours(name): value for name, value in load("head_weights").items() if ours(name)}
-    made.load_state_dict(weights)
+    left = load_published(made, "head.", FIND, load("head_weights"))
+    assert left
+    assert all(TTM_RE.is_dead(name) for name in left)
     return made.to(dtype)
 
 
@@ -142,14 +129,15 @@ def test_loss_and_gradients(variant, case):
     )
     named = dict(made.named_parameters())
     grads = dict(zip(named, torch.autograd.grad(total, list(named.values())), strict=True))
+    ours = names_in(made, "head.", FIND)
     for key, value in expected.items():
         if not key.startswith(f"{prefix}grad"):
             continue
         measure, _, name = key.removeprefix(prefix).partition(".")
-        if ours(name) is None:
-            assert float(value) == -1  # dead in the released code, not there in ours
+        if TTM_RE.is_dead(name):
+            assert float(value) == -1  # and not there in ours
             continue
-        found = grads[ours(name.removesuffix(".first10"))]
+        found = grads[ours[name.removesuffix(".first10")]]
         found = found.norm().reshape(1) if measure == "gradnorm" else found
         found = found[:10] if name.endswith(".first10") else found
         torch.testing.assert_close(found, value.double(), **LOOSE)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from docre.joint import Extracted, clusters
 from docre.joint_tuning.levels import coreference_steps, links, mention_steps, relation_steps
 from docre.joint_tuning.steps import Steps, at_least, best_threshold
-from docre.scoring.extraction import Extraction
+from docre.scoring.extraction import Annotation
 from docre.scoring.joint import score_joint
 from tests.scoring.test_joint_scores import RELATIONS, SPANS, TYPES, documents, make
 
@@ -67,7 +67,7 @@ def test_mentions(gold, precision, default, data):
         return score_joint(gold, predicted).mention.overall.f1
 
     rows = zip(gold, spans, sure, strict=True)
-    check([mention_steps(Extraction.of(d), *row) for d, *row in rows], default, at_least, f1_at)
+    check([mention_steps(Annotation.of(d), *row) for d, *row in rows], default, at_least, f1_at)
 
 
 @settings(deadline=None, max_examples=50)
@@ -89,7 +89,7 @@ def test_coreference(gold, precision, default, data):
         return score_joint(gold, predicted).coreference.overall.f1
 
     rows = zip(gold, spans, alike, strict=True)
-    check([coreference_steps(Extraction.of(d), *row) for d, *row in rows], default, links, f1_at)
+    check([coreference_steps(Annotation.of(d), *row) for d, *row in rows], default, links, f1_at)
 
 
 @settings(deadline=None, max_examples=50)
@@ -131,7 +131,7 @@ def test_relations(gold, precision, default, data):
         return score_joint(gold, predicted_at(threshold)).relation_strict.overall.f1
 
     steps = [
-        relation_steps(Extraction.of(d), Extraction.of(make("", of)).entities, each, RELATIONS)
+        relation_steps(Annotation.of(d), Annotation.of(make("", of)).entities, each, RELATIONS)
         for d, of, each in zip(gold, entities, found, strict=True)
     ]
     check(steps, default, at_least, f1_at)

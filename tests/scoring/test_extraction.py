@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from docre.documents import Document, Entity, Mention, Relation
 from docre.errors import DataError
 from docre.joint_metrics import JointScore
-from docre.scoring.extraction import Extraction, has_own_entities
+from docre.scoring.extraction import Annotation, has_own_entities
 from docre.scoring.joint import LEVELS, score_joint
 
 # words that mentions may begin and end inside of, and sentence borders that they may cross
@@ -114,7 +114,7 @@ def test_a_mention_outside_of_the_words_has_no_characters(span):
     gold = of_text([("A", [(5, 8)])], [])
     wrong = replace(gold, entities=(*gold.entities, Entity((Mention(*span),))))
     with pytest.raises(DataError, match=r"entities\[1\].mentions\[0\].*has no characters"):
-        Extraction.of(wrong)
+        Annotation.of(wrong)
 
 
 def test_own_entities():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from docre.documents import Document, Entity, Mention, Relation
 from docre.errors import DataError
-from docre.scoring.extraction import Extraction
+from docre.scoring.extraction import Annotation
 from docre.scoring.joint import score_extractions, score_joint
 
 WORDS = (("one", "two", "three"), ("four", "five"))
@@ -199,7 +199,7 @@ def test_a_wrong_type_costs_the_strict_relation_alone():
 
 
 def test_mentions_of_no_entity():
-    gold = {"d": Extraction.of(make("d", [LONDON]))}
+    gold = {"d": Annotation.of(make("d", [LONDON]))}
     loose = replace(gold["d"], mentions=gold["d"].mentions | {(1, 1, 2)})
     scores = score_extractions(gold, {"d": loose})
     assert (scores.mention.overall.precision, scores.coreference.overall.f1) == (0.5, 1)

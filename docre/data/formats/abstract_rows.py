@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Triple:
+class IdTriple:
     """One relation as a file has it, between two ids."""
 
     type: str
@@ -71,7 +71,7 @@ class Abstract:
     text: str
     title: str | None
     rows: Sequence[Row]
-    triples: Sequence[Triple] | None
+    triples: Sequence[IdTriple] | None
     more: Extra = field(default_factory=dict)
 
 
@@ -168,12 +168,12 @@ def mention_rows(document: Document, ids: Sequence[str]) -> list[Row]:
     return sorted(rows, key=lambda row: (row.start, row.end))
 
 
-def _triples(document: Document, ids: Sequence[str], kept: dict[str, Any]) -> list[Triple] | None:
+def _triples(document: Document, ids: Sequence[str], kept: dict[str, Any]) -> list[IdTriple] | None:
     if document.relations is None:
         return None
-    triples = [Triple(r.relation, ids[r.head], ids[r.tail], r.extra) for r in document.relations]
+    triples = [IdTriple(r.relation, ids[r.head], ids[r.tail], r.extra) for r in document.relations]
     predicted = any(label.score is not None for label in document.relations)
     if kept.get("labels") == len(triples) and not predicted:  # the labels are those of the file
         for index, raw in kept.get("passed_over", ()):
-            triples.insert(index, Triple(**raw))
+            triples.insert(index, IdTriple(**raw))
     return triples

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from docre.data.formats.abstract_rows import Abstract, Row, Rules, Triple, disassemble
+from docre.data.formats.abstract_rows import Abstract, IdTriple, Row, Rules, disassemble
 from docre.data.formats.abstracts import assemble
 from docre.data.formats.base import Fields, leftover
 from docre.data.formats.json_text import decode_object, not_utf8, split_json
@@ -169,7 +169,7 @@ def canonical_relation(name: str) -> str:
     return f"{pair}:{rest.replace('-', '^', 1) if pair == 'chem_gene' else rest}"
 
 
-def _canonical(triple: Triple) -> Triple:
+def _canonical(triple: IdTriple) -> IdTriple:
     name = canonical_relation(triple.type)
     if name == triple.type:
         return triple
@@ -188,9 +188,9 @@ def _row(fields: Fields, item: Any, place: str) -> Row:
     )
 
 
-def _triple(fields: Fields, item: Any, place: str) -> Triple:
+def _triple(fields: Fields, item: Any, place: str) -> IdTriple:
     raw = fields.item(item, dict, place)
-    return Triple(
+    return IdTriple(
         type=fields.get(raw, "type", str, place),
         subj=fields.get(raw, "subj", str, place),
         obj=fields.get(raw, "obj", str, place),

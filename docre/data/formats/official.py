@@ -77,7 +77,7 @@ def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> in
         The number of predictions.
     """
     target = Path(path)
-    entries = [_entry(prediction) for prediction in predictions]
+    entries = [result_entry(prediction) for prediction in predictions]
     data = msgspec.json.encode(entries)
     if target.suffix == ".zip":
         buffer = io.BytesIO()
@@ -93,7 +93,8 @@ def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> in
     return len(entries)
 
 
-def _entry(prediction: Prediction) -> dict[str, Any]:
+def result_entry(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as ``result.json`` has it."""
     entry = {
         "title": prediction.document,
         "h_idx": prediction.head,

@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from docre.data.formats.abstract_rows import Abstract, Row, Rules, Triple, disassemble, split_title
+from docre.data.formats.abstract_rows import (
+    Abstract,
+    IdTriple,
+    Row,
+    Rules,
+    disassemble,
+    split_title,
+)
 from docre.data.formats.abstracts import assemble
 from docre.data.formats.base import Fields
 from docre.data.formats.json_text import not_utf8
@@ -123,13 +130,13 @@ def _row(fields: Fields, columns: list[str], place: str) -> Row:
     return Row(start, end, columns[3], columns[4], columns[5], _further(columns, _MENTION))
 
 
-def read_relation(fields: Fields, columns: list[str], place: str) -> Triple:
+def read_relation(fields: Fields, columns: list[str], place: str) -> IdTriple:
     """Read the columns of a relation, or note what is wrong with them."""
     if len(columns) < _RELATION:
         message = f"{len(columns)} columns; a relation has {_RELATION}"
         fields.add("wrong-columns", message, place)
-        return Triple("", "", "")
-    return Triple(columns[1], columns[2], columns[3], _further(columns, _RELATION))
+        return IdTriple("", "", "")
+    return IdTriple(columns[1], columns[2], columns[3], _further(columns, _RELATION))
 
 
 def _further(columns: list[str], known: int) -> Extra | None:

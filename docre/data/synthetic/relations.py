@@ -44,6 +44,7 @@ SYNTHETIC_RELATIONS: Mapping[str, str] = MappingProxyType(
         "works_for": "the person works for the organisation",
     }
 )
+"""Name and description of each relation of the corpus."""
 
 SIGNATURES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {

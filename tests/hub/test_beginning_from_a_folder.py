@@ -1,0 +1,49 @@
+"""``--model.init_from`` with an exported folder: as with the run it was made of."""
+
+import shutil
+from contextlib import chdir
+
+import pytest
+import torch
+
+from docre.data.cache import file_hash
+from docre.errors import DocreError
+from docre.hub import read_model
+from docre.parent import load_parent
+
+
+def fresh(contents):
+    """The same model with other weights."""
+    with torch.no_grad():
+        for value in contents.model.parameters():
+            value.fill_(0.5)
+    return contents.model
+
+
+def test_weights_and_parent(exported, pair_run):
+    with chdir(pair_run.parents[2]):
+        of_run, of_folder = (fresh(read_model(exported)) for _ in range(2))
+        run, folder = load_parent(pair_run, of_run), load_parent(exported, of_folder)
+    theirs = of_run.state_dict()
+    for name, value in of_folder.state_dict().items():
+        assert torch.equal(value, theirs[name]), name
+    assert not all((value == 0.5).all() for value in of_folder.parameters())
+    weights = exported / "model.safetensors"
+    assert (folder.path, folder.xxh3_128) == (str(weights), file_hash(weights))
+    assert (folder.epoch, folder.step) == (run.epoch, run.step)
+
+
+def test_what_does_not_fit(exported, tmp_path):
+    model = read_model(exported).model
+    model.relations = ("another", *model.relations[1:])
+    with pytest.raises(DocreError, match=r"init_from.*relations"):
+        load_parent(exported, model)
+    model = read_model(exported).model
+    model.head.extra = torch.nn.Linear(2, 2)
+    with pytest.raises(DocreError, match=r"init_from.*only in this run: head\.extra"):
+        load_parent(exported, model)
+    shutil.copytree(exported, tmp_path / "model")
+    path = tmp_path / "model/model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DocreError, match=r"init_from.*model\.safetensors is damaged"):
+        load_parent(tmp_path / "model", read_model(exported).model)
