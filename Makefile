@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: help install browser test test-slow test-lowest golden lint format types quickstart bench build clean
+.PHONY: help install browser test test-slow test-lowest golden lint format types quickstart docs bench build clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -56,6 +56,9 @@ types: $(INSTALLED)  ## mypy --strict on the package
 
 quickstart: $(INSTALLED)  ## synthetic corpus, training, scores on held-out documents, predictions
 	BIN=$(BIN) sh examples/quickstart.sh
+
+docs: $(INSTALLED)  ## the documentation as a site, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(INSTALLED)  ## the performance figures of docs/performance.md
 	$(BIN)/python benchmarks/data.py

@@ -37,7 +37,7 @@ class DocumentModel(lightning.LightningModule):
         rates: Learning rate and weight decay of the parts.
         optimizer: Called with the parameter groups.
         schedule: Called with the optimizer and the number of updates.
-        init_from: Run folder or checkpoint to begin from, with a fresh optimizer.
+        init_from: Run folder, checkpoint or exported folder to begin from, with a fresh optimizer.
 
     Attributes:
         inherited: What names of weights begin with that a later stage takes over.

@@ -29,19 +29,37 @@ from docre.errors import DataError, DocreError, describe
 
 
 class Command(NamedTuple):
-    """One command: where its function is, what it does in a line, and what the shell cannot set."""
+    """One command: where its function is, what it does in a line, and what the shell cannot set.
+
+    ``more`` stands at the end of its help.
+    """
 
     function: str
     summary: str
     hidden: tuple[str, ...] = ()
+    more: str = ""
 
 
 COMMANDS = {
     "baseline": Command(
         "docre.baseline_command:baseline", "predict from entity types alone, to compare with"
     ),
+    "calibrate": Command(
+        "docre.calibration.command:calibrate",
+        "fit probabilities to the scores of a trained model on its development documents",
+    ),
     "chain": Command("docre.chain.command:chain", "train in stages, and go on where it stopped"),
+    "compare": Command(
+        "docre.comparison.command:compare",
+        "compare runs: mean and deviation over seeds, differences with their significance",
+        ("console",),
+    ),
     "configs": Command("docre.configs_command:configs", "list the packaged configurations"),
+    "convert": Command(
+        "docre.published.command:convert",
+        "make a model folder of the weights of a published system",
+        ("console",),
+    ),
     "dictionary": Command(
         "docre.dictionary_command:dictionary",
         "find mentions and entities by known names alone, to compare with",
@@ -50,10 +68,22 @@ COMMANDS = {
         "docre.distillation.command:distil",
         "write the logits of a trained model for a student to learn from",
     ),
+    "export": Command(
+        "docre.hub.command:export",
+        "write a trained model into a folder that can be shared",
+    ),
     "fuse": Command(
         "docre.fusion.command:fuse_run",
         "predict with two readings of each document, whole and its evidence alone",
         ("console",),
+    ),
+    "predict": Command(
+        "docre.pipeline.command:predict",
+        "predict the triples of documents, or find entities and triples in texts",
+        ("console",),
+        "docre predict --run FOLDER (without a model and files) is a command of Lightning's as "
+        "docre test is: it predicts the test split of the run, or --documents FILE, and takes all "
+        "options of the trainer, several devices too. docre predict --run FOLDER --help has them.",
     ),
     "report": Command(
         "docre.report.command:report",
@@ -63,6 +93,11 @@ COMMANDS = {
     "score": Command(
         "docre.score_command:score_files",
         "score predictions: F1, Ign F1, evidence, groups, confidence intervals",
+        ("console",),
+    ),
+    "sweep": Command(
+        "docre.sweep.command:sweep",
+        "run an ablation: configurations x seeds, ending in their comparison",
         ("console",),
     ),
     "tune": Command(
@@ -94,8 +129,9 @@ def build_parser() -> ArgumentParser:
     )
     commands = parser.add_subcommands(metavar="COMMAND", title="commands")
     for name, summary in TRAINING_COMMANDS.items():
-        # listed here, parsed by LightningCLI: importing that takes seconds
-        commands.add_subcommand(name, ArgumentParser(), help=summary)
+        if name not in COMMANDS:
+            # listed here, parsed by LightningCLI: importing that takes seconds
+            commands.add_subcommand(name, ArgumentParser(), help=summary)
     for name, command in COMMANDS.items():
         commands.add_subcommand(name, _parser_of(command), help=command.summary)
     # jsonargparse wants a parser to be in its place before it gets commands of its own
@@ -117,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given in ([], ["data"]):  # whoever names no command wants to know which there are
         given.append("--help")
-    if given[0] in TRAINING_COMMANDS:
+    if is_lightnings(given):
         with reported({}):
             from docre.training import run
 
@@ -139,6 +175,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         result = _function_of(command)(**options)
         sys.stdout.flush()
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def is_lightnings(given: Sequence[str]) -> bool:
+    """Tell whether LightningCLI parses a command line.
+
+    ``docre predict MODEL FILES`` is ours; with a run or a configuration it is a command of
+    Lightning's like ``docre test``, on as many devices as that.
+    """
+    if given[0] != "predict":
+        return given[0] in TRAINING_COMMANDS
+    theirs = ("--run", "--config", "-c", "--ckpt_path", "--model.", "--data", "--trainer")
+    return any(word.startswith(theirs) for word in given[1:])
 
 
 @contextmanager
@@ -182,14 +230,15 @@ def _ends_on_termination() -> Iterator[None]:
 def _parser_of(command: Command) -> ArgumentParser:
     function = _function_of(command)
     description = (function.__doc__ or command.summary).strip().split("\n")[0]
-    parser = ArgumentParser(description=description)
+    parser = ArgumentParser(description=description, epilog=command.more or None)
     # jsonargparse wants a list in JSON; a shell has words
     lists = set(_list_options(function)) - set(command.hidden)
+    several = dict(_list_arguments(function))
     # a name that Python keeps for itself ends in _ there
     kept = {name for name in signature(function).parameters if name.endswith("_")}
-    skip: set[str | int] = {*lists, *kept, *command.hidden}
+    skip: set[str | int] = {*lists, *several, *kept, *command.hidden}
     parser.add_function_arguments(function, as_positional=True, skip=skip)
-    if lists or kept:
+    if lists or several or kept:
         from docstring_parser import parse
 
         for described in parse(function.__doc__ or "").params:
@@ -199,6 +248,9 @@ def _parser_of(command: Command) -> ArgumentParser:
                 parser.add_argument(
                     f"--{shown}", dest=name, metavar=shown.upper(), help=described.description
                 )
+            if name in several:
+                help_text = f"{described.description} At least one."
+                parser.add_argument(name, nargs="+", type=several[name], help=help_text)
             if name in lists:
                 # argparse takes every word up to the next option
                 help_text = f"{described.description} Several words; to be given after the files."
@@ -229,6 +281,14 @@ def _list_options(function: Callable[..., object]) -> Iterator[str]:
             for kind in get_args(hints[name])
         ):
             yield name
+
+
+def _list_arguments(function: Callable[..., object]) -> Iterator[tuple[str, type]]:
+    """Yield the required parameters that take several values, and what each value is."""
+    hints = get_type_hints(function)
+    for name, parameter in signature(function).parameters.items():
+        if parameter.default is parameter.empty and get_origin(hints[name]) is list:
+            yield name, get_args(hints[name])[0]
 
 
 def _message(error: DocreError, options: Mapping[str, object]) -> str:

@@ -15,11 +15,32 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "cli_configs"
 
 
-def config_names() -> list[str]:
-    """Return the names of all packaged configurations, overlays last."""
+# What lies in which folder, and what it is for; what lies in none is a system.
+KINDS = {
+    "": "docre fit --config NAME",
+    "chains": "docre chain NAME",
+    "sweeps": "docre sweep NAME",
+    "overlays": "docre fit --config SYSTEM --config NAME",
+}
+
+
+def config_names(kind: str | None = None) -> list[str]:
+    """Return the names of all packaged configurations, or of those of a kind.
+
+    Those for ``docre fit`` come first, then chains and sweeps, overlays last.
+    """
     root = config_folder()
     names = [path.relative_to(root).as_posix() for path in root.rglob("*.yaml")]
-    return sorted(names, key=lambda name: (name.count("/"), name))
+    kinds = list(KINDS) if kind is None else [kind]
+    return sorted(
+        (name for name in names if kind_of(name) in kinds),
+        key=lambda name: (kinds.index(kind_of(name)), name),
+    )
+
+
+def kind_of(name: str) -> str:
+    """Return the folder a packaged configuration lies in, a key of ``KINDS``."""
+    return name.partition("/")[0] if "/" in name else ""
 
 
 def find_config(name: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from docre.configs import config_folder, config_names, find_config, summary
+from docre.configs import KINDS, config_folder, config_names, find_config, summary
 
 
 def configs(name: str | None = None) -> int:
@@ -24,7 +24,10 @@ def configs(name: str | None = None) -> int:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("config", no_wrap=True)
     table.add_column("what it is", overflow="fold")
-    for known in config_names():
-        table.add_row(known, escape(summary(config_folder() / known)))
+    for kind, command in KINDS.items():
+        table.add_section()
+        table.add_row(f"{kind}/" if kind else "", escape(command), style="bold")
+        for known in config_names(kind):
+            table.add_row(known, escape(summary(config_folder() / known)))
     Console().print(table)
     return 0

@@ -95,7 +95,8 @@ class JointModel(DocumentModel):
         rates: Learning rate and weight decay of encoder, head and memory.
         optimizer: Called with the parameter groups.
         schedule: Called with the optimizer and the number of updates.
-        init_from: Run folder or checkpoint of a joint model to begin from, with a fresh optimizer.
+        init_from: Run folder, checkpoint or exported folder of a joint model to begin from, with a
+            fresh optimizer.
     """
 
     network: JointNetwork

@@ -57,8 +57,8 @@ class DocREModel(DocumentModel):
         rates: Learning rate and weight decay of the parts: encoder, head, memory and others.
         optimizer: Called with the parameter groups.
         schedule: Called with the optimizer and the number of updates.
-        init_from: Run folder or checkpoint to begin from: its encoder and head, with a fresh
-            optimizer. For training in stages.
+        init_from: Run folder, checkpoint or exported folder to begin from: its encoder and head,
+            with a fresh optimizer. For training in stages.
         evidence_share: In predictions, a sentence is evidence if it gets more than this share of a
             pair's attention.
     """

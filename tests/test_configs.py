@@ -29,12 +29,14 @@ from docre.data.writing import write_documents
 from docre.distillation.command import distil
 from docre.documents import Document, Entity, Mention, Relation
 from docre.errors import DocreError
+from docre.sweep.sweep_file import find_sweep, read_sweep
 from tests.toy import document as toy
 
 NAMES = config_names()
 SYSTEMS = [name for name in NAMES if "/" not in name]
 CHAINS = [name for name in NAMES if name.startswith("chains/")]  # tests/chain has these
-OVERLAYS = [name for name in NAMES if "/" in name and name not in CHAINS]
+SWEEPS = [name for name in NAMES if name.startswith("sweeps/")]
+OVERLAYS = [name for name in NAMES if name.startswith("overlays/")]
 PUBLISHED = [name for name in SYSTEMS if name != "quickstart.yaml"]
 
 # Each has the parts and options of others that are trained here, with other values.
@@ -499,6 +501,71 @@ def test_an_overlay_for_other_machines_is_understood(name, cli):
     config = cli(*command_of(name), parse_only=True).config.fit
     for path, value in leaves(content(name)):
         assert given(config, path) == value
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_sweep_says_what_it_is(name):
+    lines = header(name)
+    assert summary(config_folder() / name) == lines[0]
+    assert lines[0].endswith(".")
+    assert lines[1] == ""
+    commands = [line.split()[:3] for line in lines if line.startswith("docre sweep")]
+    for _, _, word in commands:
+        assert find_sweep(word) == config_folder() / name
+    assert commands
+    assert any(line.startswith("Published: ") for line in lines)
+    assert any(line.startswith("GPU memory: ") for line in lines)
+    known = read_sweep(find_sweep(name))
+    assert len(known.cells) > 1
+    assert len(known.seeds) > 1
+    for cell in known.cells:  # all it names is packaged
+        for config in cell.configs:
+            assert find_config(config) == config_folder() / config
+
+
+# Overlays are trained above; these say options beside them.
+WITH_OPTIONS = [name for name in SWEEPS if "options" in str(content(name))]
+
+
+def slow_but(names):
+    """Return all sweeps, those that are not named for the slow suite."""
+    return [
+        name if name in names else pytest.param(name, marks=pytest.mark.slow) for name in SWEEPS
+    ]
+
+
+@pytest.mark.parametrize("name", slow_but(WITH_OPTIONS))
+def test_every_cell_of_a_sweep_is_understood_and_another_one(name, cli):
+    seen = {}
+    known = read_sweep(find_sweep(name))
+    for run in known.runs({})[: len(known.cells)]:
+        fit, *_ = run.steps(Path("runs"))
+        config = cli(*fit.arguments, parse_only=True).config.fit
+        for key, value in run.stage.options.items():
+            assert last_of(config, key.split(".")) == value
+        logger = config.trainer.logger.init_args
+        assert Path(logger.save_dir, logger.name, logger.version) == run.folder(Path("runs"))
+        said = {path: value for path, value in leaves(config.as_dict()) if path[0] != "config"}
+        said = {path: str(value) for path, value in said.items() if path[1:2] != ("logger",)}
+        assert said not in seen.values(), (run.name, seen.keys())
+        seen[run.name] = said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_cell_of_a_sweep_trains(name, cli):
+    known = read_sweep(find_sweep(name))
+    for run in known.runs({})[: len(known.cells)]:
+        (fit, base, *rest), *_ = (step.arguments for step in run.steps(Path("runs")))
+        made = cli(fit, base, *tiny(base.partition("=")[2]), *rest, *FAST)
+        assert torch.isfinite(made.trainer.callback_metrics["train/loss"]), run.name
+
+
+def last_of(config, path):
+    """Return what is said at a place; of a list, by the last one."""
+    for key in path:
+        config = (config[-1] if isinstance(config, list) else config)[key]
+    return config
 
 
 def test_a_pretrained_encoder_on_a_cpu(cli):

@@ -62,11 +62,12 @@ def test_training_commands_are_understood(tmp_path, monkeypatch):
         (run_folder / "run.json").write_text('{"types": [], "tokenizer": "t", "features": {}}')
     for name in ("mine", "texts"):
         (tmp_path / f"{name}.jsonl").touch()
-    text = [b for b in blocks("README.md", "sh") if "docre fit" in b]
+    text = [b for b in blocks("README.md", "sh") if "docre " in b and "docre data" not in b]
     lines = [line.split("#")[0].strip() for b in text for line in b.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("docre ")]
-    others = {"configs", "chain", "distil", "fuse", "report", "tune"}
-    assert {c[0] for c in commands} == {"fit", "test", "predict", *others}
+    others = {"configs", "chain", "distil", "fuse", "report", "tune", "predict"}
+    others |= {"calibrate", "compare", "export", "sweep"}
+    assert {c[0] for c in commands} == {"fit", "test", *others}
     for command in commands:
         if command[0] == "fit":
             done = run([sys.executable, "-m", "docre", *command, "--print_config"], tmp_path)

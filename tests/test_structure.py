@@ -35,6 +35,21 @@ FORBIDDEN = {
         *("docre.model", "docre.base_model", "docre.joint_model", "docre.metrics"),
         *("docre.joint_metrics", "docre.training", "docre.cli", "lightning"),
     ),
+    "hub": ("docre.pipeline", "docre.published", "docre.training", "docre.cli", "docre.dashboard"),
+    "calibration": (
+        *("docre.hub", "docre.pipeline", "docre.published", "docre.cli", "lightning"),
+        "docre.comparison",
+    ),
+    "published": ("docre.pipeline", "docre.training", "docre.cli", "docre.comparison"),
+    "pipeline": ("docre.training", "docre.cli", "docre.dashboard", "docre.comparison", "lightning"),
+    **dict.fromkeys(
+        (
+            f"pipeline/finders/{name}.py"
+            for name in ("base", "gliner", "marked_spans", "same_name", "spacy")
+        ),
+        ("docre.data", "docre.model", "docre.hub", "docre.joint_model", "torch", "lightning"),
+    ),
+    "sweep": ("docre.training", "docre.cli", "torch", "lightning", "docre.pipeline"),
     "batch.py": ("docre.", "lightning"),
     **dict.fromkeys(
         ("outputs.py", "pooling.py", "grids.py", "decoding.py", "evidence.py", *BRICKS),

@@ -82,7 +82,7 @@ def _extra(given: Sequence[str], known: Chain) -> dict[str, str]:
     for stage in known.stages.values():
         if isinstance(stage, FitStage):
             try:
-                check_options(extra, stage)
+                check_options(extra, stage.reserved)
             except ValueError as error:
                 raise DocreError(f"--set: {error}") from error
     return extra

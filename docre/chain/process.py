@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import IO, NoReturn
 
 
 class Terminated(KeyboardInterrupt):
     """Somebody asked this process to end (SIGTERM)."""
+
+
+def start(
+    arguments: Sequence[str],
+    lock: int,
+    environment: Mapping[str, str] | None = None,
+    output: IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Begin ``docre`` with some arguments.
+
+    Args:
+        arguments: What stands behind ``docre``.
+        lock: File descriptor that the command keeps open as long as it runs.
+        environment: Variables it gets beside those of this process.
+        output: Where it prints, errors too; else where this process does.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "docre", *arguments],
+        pass_fds=(lock,),
+        env={**os.environ, **(environment or {})},
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+    )
+
+
+def exit_status(returned: int) -> int:
+    """Return the status as a shell has it: 128 and more for a signal."""
+    return returned if returned >= 0 else 128 - returned
 
 
 def execute(arguments: Sequence[str], lock: int) -> int:
@@ -26,9 +55,8 @@ def execute(arguments: Sequence[str], lock: int) -> int:
     Raises:
         KeyboardInterrupt: When the command has ended after Ctrl-C, which it gets too.
     """
-    words = [sys.executable, "-m", "docre", *arguments]
-    with _termination_raises():
-        process = subprocess.Popen(words, pass_fds=(lock,))
+    with termination_raises():
+        process = start(arguments, lock)
         try:
             status = process.wait()
         except KeyboardInterrupt as interrupt:
@@ -36,7 +64,7 @@ def execute(arguments: Sequence[str], lock: int) -> int:
                 process.terminate()
             _wait(process)
             raise
-    return status if status >= 0 else 128 - status
+    return exit_status(status)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
@@ -49,7 +77,8 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _termination_raises() -> Iterator[None]:
+def termination_raises() -> Iterator[None]:
+    """Let SIGTERM raise :class:`Terminated` in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -12,7 +12,8 @@ _SHOWN = ("f1", "ign_f1")
 def score_stamps(run: Path) -> dict[str, int]:
     """Return the score files of a run, each with the time it was written."""
     files = (run / "scores").glob("*.json")
-    return {path.name: path.stat().st_mtime_ns for path in files}
+    # SPLIT.json; SPLIT.something.json goes into detail
+    return {path.name: path.stat().st_mtime_ns for path in files if "." not in path.stem}
 
 
 def new_scores(run: Path, before: Mapping[str, int]) -> dict[str, dict[str, float | None]]:
@@ -48,3 +49,9 @@ def epochs_of(run: Path) -> tuple[int | None, int | None]:
         known = read_checkpoint(path, mmap=True) if path.exists() else None
         found.append(None if known is None else int(known["epoch"]) + 1)
     return found[0], found[1]
+
+
+def has_development_split(run: Path) -> bool:
+    """Return whether the data of a run have a development split."""
+    known = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    return "dev" in known["data"]

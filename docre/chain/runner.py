@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from docre.chain.commands import ChainStep, goes_on, last_checkpoint, output_of, steps_of
-from docre.chain.results import epochs_of, new_scores, score_stamps
+from docre.chain.results import epochs_of, has_development_split, new_scores, score_stamps
 from docre.chain.stages import Chain, DistilStage, FitStage
 from docre.chain.state import (
     FILE,
@@ -116,7 +115,7 @@ class ChainRun:
         if not todo:
             self.say(f"{self._title(name)}: finished before, nothing has changed")
         for step in todo:
-            if step.name == "validate" and not _has_development_split(step.run):
+            if step.name == "validate" and not has_development_split(step.run):
                 continue
             status = self._step(name, entry, step)
             if status:
@@ -216,8 +215,3 @@ class ChainRun:
     @staticmethod
     def _has_finished_steps(entry: StageState) -> bool:
         return any(step.status == "finished" for step in entry.steps.values())
-
-
-def _has_development_split(run: Path) -> bool:
-    known = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    return "dev" in known["data"]

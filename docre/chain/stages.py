@@ -162,11 +162,16 @@ def read_chain(path: Path) -> Chain:
     return Chain(path, stages)
 
 
-def check_options(options: Iterable[str], stage: AnyStage) -> None:
+def check_options(options: Iterable[str], reserved: Iterable[str], by: str = "chain") -> None:
     """Check the names of options.
 
+    Args:
+        options: The names.
+        reserved: Options that are given already, each with all below it.
+        by: What gives them.
+
     Raises:
-        ValueError: If one is no name, or one that the chain gives itself.
+        ValueError: If one is no name, or one that is given already.
     """
     for key in options:
         if not isinstance(key, str) or not _OPTION.fullmatch(key):
@@ -174,9 +179,9 @@ def check_options(options: Iterable[str], stage: AnyStage) -> None:
                 f"options: {key!r} is no option; they are written without dashes, as "
                 "trainer.max_epochs"
             )
-        for taken in stage.reserved:
+        for taken in reserved:
             if f"{key}.".startswith(f"{taken}."):
-                raise ValueError(f"options.{key}: the chain itself says what {taken} is")
+                raise ValueError(f"options.{key}: the {by} itself says what {taken} is")
 
 
 def option_text(value: Any) -> str:
@@ -219,7 +224,7 @@ def _stage(
     for key, other in references(stage).items():
         _check_reference(key, other, stage.takes[key], earlier, every)
     try:
-        check_options(stage.options, stage)
+        check_options(stage.options, stage.reserved)
     except ValueError as error:
         raise ValueError(f".{error}") from error
     return stage

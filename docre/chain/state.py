@@ -91,11 +91,11 @@ def write_state(folder: Path, state: ChainState) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """Keep other chains out of a folder.
+def locked(folder: Path, kind: str = "chain") -> Iterator[int]:
+    """Keep others of our kind, such as another chain, out of a folder.
 
-    Yields the file descriptor of the lock. A command that inherits it keeps the lock even when the
-    chain that began it is killed. ``filelock`` does not hand its descriptor out.
+    Yields the file descriptor of the lock. A command that inherits it keeps the lock even when
+    what began it is killed. ``filelock`` does not hand its descriptor out.
 
     Raises:
         DocreError: If another one is at work there.
@@ -108,7 +108,8 @@ def locked(folder: Path) -> Iterator[int]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DocreError(
-                f"{folder}: another docre chain is at work there, or a command that one left behind"
+                f"{folder}: another docre {kind} is at work there, or a command that one left "
+                "behind"
             ) from None
         yield file.fileno()
 

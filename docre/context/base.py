@@ -40,3 +40,4 @@ class Context(nn.Module, ABC):
 
 
 ContextFactory = Callable[[int], Context]
+"""Makes a context from the width of the encoder."""

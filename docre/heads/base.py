@@ -41,3 +41,4 @@ class Head(nn.Module, ABC):
 
 
 HeadFactory = Callable[[int, int], Head]
+"""Makes a head from the width of the encoder and the number of relations."""

@@ -46,3 +46,4 @@ class Classifier(nn.Module, ABC):
 
 
 ClassifierFactory = Callable[[int, int, int], Classifier]
+"""Makes a classifier from the width of pairs, the number of relations and the width of tokens."""

@@ -194,6 +194,7 @@ class RelationHead(nn.Module, ABC):
 
 
 RelationHeadFactory = Callable[[int, int, int], RelationHead]
+"""Makes a head from the width of states, the number of types and that of relations."""
 
 
 def above_threshold(logits: Tensor) -> Tensor:

@@ -4,7 +4,13 @@ from docre.memory.base import MemoryFactory, MemoryReader
 from docre.memory.pair_transformer import PairTransformer
 from docre.memory.perceptron import TokenMLP, TokenScorer
 from docre.memory.processors import MixerProcessor, MLPProcessor, TransformerProcessor
-from docre.memory.prototypes import Prototypes, collapse, read_tokens, read_weights
+from docre.memory.prototypes import (
+    Prototypes,
+    collapse,
+    mean_slot_weights,
+    read_tokens,
+    read_weights,
+)
 from docre.memory.similarity import (
     BilinearSimilarity,
     CosineSimilarity,
@@ -100,6 +106,7 @@ __all__ = [
     "add_erase_published",
     "collapse",
     "inverse_gate",
+    "mean_slot_weights",
     "merge_reads",
     "normal_weights",
     "read_tokens",

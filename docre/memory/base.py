@@ -54,5 +54,23 @@ class MemoryReader(nn.Module, ABC):
                 together. There may be no pair at all.  # [P]
         """
 
+    def slot_vectors(self) -> Tensor | None:
+        """Return the slots for somebody to look at, [S, D]; ``None`` if there are none to show."""
+        return None
+
+    def slot_usage(self, head: Tensor, tail: Tensor) -> Tensor | None:
+        """Return how much is read from each slot, on average over pairs, for somebody to look at.
+
+        Args:
+            head: Head of each pair, at least one.  # [P, D]
+            tail: Tail of each pair.  # [P, D]
+
+        Returns:
+            One row a read; what its weights lack to 1 comes from the pair. ``None`` if this memory
+            does not say.  # [K, S]
+        """
+        return None
+
 
 MemoryFactory = Callable[[int], MemoryReader]
+"""Makes a memory from the width of pairs."""

@@ -82,6 +82,25 @@ def read_weights(memory_scores: Tensor, token_scores: Tensor) -> Tensor:
     return _wide(torch.cat((of_slots, token_scores), 1)).softmax(1).mT  # [P, 2, S + 2]
 
 
+def mean_slot_weights(memory_scores: Tensor, token_scores: Tensor) -> Tensor:
+    """Return the slots' part of :func:`read_weights` on average over pairs, in closed form.
+
+    A pair decides how much comes from the memory at all; how that is spread over the slots is the
+    same for every pair.
+
+    Args:
+        memory_scores: Score of each slot for each output token.  # [S, 2]
+        token_scores: The same for head and tail of each pair, at least one.  # [P, 2, 2]
+
+    Returns:
+        # [2, S]
+    """
+    scores = _wide(memory_scores).T  # [2, S]
+    masses = scores.logsumexp(1).expand(len(token_scores), 1, 2)
+    share = torch.cat((masses, _wide(token_scores)), 1).softmax(1)[:, 0].mean(0)  # [2]
+    return share.unsqueeze(1) * scores.softmax(1)
+
+
 def _wide(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 

@@ -109,6 +109,7 @@ class Similarity(nn.Module, ABC):
 
 
 SimilarityFactory = Callable[[int, int], Similarity]
+"""Makes a similarity from the width of vectors and that of slots."""
 
 
 class BilinearSimilarity(Similarity):

@@ -154,6 +154,16 @@ class SimilarityReader(ReadSwitch, MemoryReader):
         new_head, new_tail = ends.unbind()
         return new_head, new_tail
 
+    def slot_vectors(self) -> Tensor:
+        """Return the slots; see the base class."""
+        return self.memory.detach()
+
+    @torch.no_grad()
+    def slot_usage(self, head: Tensor, tail: Tensor) -> Tensor:
+        """Return how heads and how tails weigh the slots; see the base class."""
+        ends = torch.stack((head, tail))  # [2, P, D]
+        return normal_weights(self.similarity(ends, self.memory)).mean(1)  # [2, S]
+
     def extra_repr(self) -> str:
         """Say what is not seen from the parts."""
         slots, features = self.memory.shape

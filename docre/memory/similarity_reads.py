@@ -175,6 +175,16 @@ class MemoryRead(nn.Module, ABC):
             In the shape and type of ``states``.  # [..., D]
         """
 
+    @torch.no_grad()
+    def slot_usage(
+        self, states: Tensor, matrices: Sequence[Tensor], inputs: DocumentInputs
+    ) -> list[Tensor]:
+        """Return a number for each slot of each memory, for somebody to look at, [S].
+
+        What it says is up to the read, documents counting the same; empty if it says nothing.
+        """
+        return []
+
 
 class InverseRead(MemoryRead):
     """``x (1 + a_1 + a_2 + ...) / (1 + number of memories)``, the mean of input and gated inputs.
@@ -221,6 +231,19 @@ class InverseRead(MemoryRead):
         factor = (1 + torch.stack(gates).sum(0)) / (1 + len(gates))
         return states * factor.unsqueeze(-1).to(states.dtype)
 
+    @torch.no_grad()
+    def slot_usage(
+        self, states: Tensor, matrices: Sequence[Tensor], inputs: DocumentInputs
+    ) -> list[Tensor]:
+        """Return how much of what a slot spreads over a document falls on one input.
+
+        Every slot spreads the same; this is the sum of the squares of its weights, 1 where a single
+        input gets all and 1 / N where N inputs get the same.
+        """
+        even = _even(states, inputs)
+        spread = (inputs.softmax(scores) for scores in self.scores(states, matrices))
+        return [_over_inputs(weights.square()) / even.sum() for weights in spread]
+
 
 class NormalRead(MemoryRead):
     """``W [x; read_1; read_2; ...] + b`` with ``read_k = softmax(similarity(x, M_k)) M_k``.
@@ -248,3 +271,22 @@ class NormalRead(MemoryRead):
         """Return inputs merged with what they read; see the base class."""
         weights = map(normal_weights, self.scores(states, matrices))
         return merge_reads(self.merge, states, weights, matrices)
+
+    @torch.no_grad()
+    def slot_usage(
+        self, states: Tensor, matrices: Sequence[Tensor], inputs: DocumentInputs
+    ) -> list[Tensor]:
+        """Return how inputs weigh the slots of each memory on average; that adds up to 1."""
+        even = _even(states, inputs)
+        taken = map(normal_weights, self.scores(states, matrices))
+        return [_over_inputs(even * weights) / even.sum() for weights in taken]
+
+
+def _even(states: Tensor, inputs: DocumentInputs) -> Tensor:
+    """Return weights that are the same for all inputs of a document and add up to 1, [..., 1]."""
+    return inputs.softmax(torch.zeros_like(states[..., :1]))
+
+
+def _over_inputs(values: Tensor) -> Tensor:
+    """Sum over everything but the slots, [S]."""
+    return values.flatten(0, -2).sum(0)

@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from docre.memory.base import MemoryReader
 from docre.memory.pair_transformer import PairTransformer
 from docre.memory.perceptron import TokenScorer
-from docre.memory.prototypes import PrototypeCache, Prototypes, collapse, read_tokens
+from docre.memory.prototypes import (
+    PrototypeCache,
+    Prototypes,
+    collapse,
+    mean_slot_weights,
+    read_tokens,
+)
 
 
 class TokenTuringReader(MemoryReader):
@@ -112,6 +118,17 @@ class TokenTuringReader(MemoryReader):
         new_head, new_tail = processed.unbind(1)
         return new_head, new_tail
 
+    def slot_vectors(self) -> Tensor:
+        """Return the slots; see the base class."""
+        return self.memory.detach()
+
+    @torch.no_grad()
+    def slot_usage(self, head: Tensor, tail: Tensor) -> Tensor:
+        """Return how much of each of the two tokens comes from each slot; see the base class."""
+        tokens = torch.stack((head, tail), 1)  # [P, 2, D]
+        placed = tokens if self.positions is None else tokens + self.positions[-2:]
+        return mean_slot_weights(self.summarizer(self._placed_memory()), self.summarizer(placed))
+
     def prototypes(self) -> Prototypes:
         """Return what pairs see of the memory."""
         if self.training or torch.is_grad_enabled():
@@ -123,8 +140,11 @@ class TokenTuringReader(MemoryReader):
         )
 
     def _collapse(self) -> Prototypes:
-        memory = self.memory if self.positions is None else self.memory + self.positions[:-2]
+        memory = self._placed_memory()
         return collapse(memory, self.summarizer(memory))
+
+    def _placed_memory(self) -> Tensor:
+        return self.memory if self.positions is None else self.memory + self.positions[:-2]
 
     def _groups(self, pair_doc: Tensor) -> list[int] | None:
         """Return how many consecutive pairs attend to one another."""

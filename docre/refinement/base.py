@@ -46,3 +46,4 @@ class Refinement(nn.Module, ABC):
 
 
 RefinementFactory = Callable[[int, int], Refinement]
+"""Makes a refinement from the width of features and that of tokens."""

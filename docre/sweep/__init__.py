@@ -1,0 +1,6 @@
+"""``docre sweep``: every combination of a few choices, with several seeds each, then compared.
+
+A sweep is a small YAML file (``sweep_file``), its choices become cells (``cells``), each cell and
+seed a run with a folder and a state of its own (``work``), and ``pool`` runs as many at a time as
+the machine can take. On a cluster ``slurm`` writes the script.
+"""

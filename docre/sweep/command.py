@@ -1,0 +1,142 @@
+"""``docre sweep``: train every cell of a sweep with every seed, and compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docre.errors import DocreError
+
+if TYPE_CHECKING:
+    from docre.sweep.cells import Sweep
+    from docre.sweep.work import RunWork
+
+Say = Callable[[str], None]
+
+
+def sweep(
+    file: str,
+    jobs: int = 1,
+    only: int | None = None,
+    dry_run: bool = False,
+    slurm: str | None = None,
+    runs: str = "runs",
+    set: Sequence[str] | None = None,
+) -> int:
+    """Run what of a sweep has not finished yet, and compare what has.
+
+    Args:
+        file: A sweep: a YAML file, or the name of a packaged one (docre configs lists them).
+        jobs: Runs at a time, each with a share of the cores and a GPU of its own where there are
+            any; 0 runs nothing and compares what is there.
+        only: Run this one alone, by its number, and compare nothing.
+        dry_run: Print the commands that would run, and do nothing.
+        slurm: Write a script for SLURM to this file, one task a run, and do nothing else; with
+            --jobs no more than that many tasks at a time.
+        runs: Folder of all runs; that of the sweep is made in it.
+        set: Options for each training of the sweep, as trainer.max_epochs=2.
+
+    Raises:
+        DocreError: If the sweep or what is there does not allow it.
+    """
+    from rich.console import Console
+
+    from docre.sweep.ending import compare_finished
+    from docre.sweep.running import run_all
+    from docre.sweep.sweep_file import find_sweep, read_sweep
+    from docre.sweep.table import terminal_table
+    from docre.sweep.work import INTERRUPTED, RunWork
+
+    known = read_sweep(find_sweep(file))
+    root = Path(runs) / known.name
+    console = Console()
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.file.flush()  # before what a command itself prints
+
+    every = known.runs(_extra(set or (), known))
+    if jobs < 0:
+        raise DocreError(f"--jobs {jobs}: expected a number of runs at a time, or 0")
+    if only is not None and slurm is not None:
+        raise DocreError("--slurm writes a script for all runs, --only takes one of them")
+    if only is not None and not 1 <= only <= len(every):
+        raise DocreError(f"--only {only}: {known.path} has runs 1 to {len(every)}")
+    works = [RunWork(run, root) for run in every]
+    chosen = works if only is None else [works[only - 1]]
+    _check(chosen)
+    if slurm is not None:
+        _write_script(Path(slurm), root, works, _command(file, runs, set or ()), jobs)
+        say(f"{slurm}: {len(every)} tasks; submit it with sbatch, from this folder")
+        return 0
+    if dry_run:
+        _say_commands(chosen, say)
+        return 0
+    status = run_all(chosen, len(every), jobs, say) if jobs else 0
+    if only is not None:
+        return status
+    for work in works:  # others may have been at work too
+        work.reload()
+    console.print(terminal_table(known.name, works))
+    missing = "interrupted" if status == INTERRUPTED else compare_finished(known, root, works)
+    if missing:
+        say(f"{missing}; the same command goes on: what has finished is skipped")
+    return status or int(bool(missing))
+
+
+def _extra(given: Sequence[str], known: Sweep) -> dict[str, str]:
+    """Return options for all trainings, by name."""
+    from docre.sweep.sweep_file import check_extra
+
+    extra = {}
+    for word in given:
+        key, sign, value = word.partition("=")
+        if not sign:
+            raise DocreError(f"--set {word}: expected NAME=VALUE, as trainer.max_epochs=2")
+        extra[key] = value
+    try:
+        check_extra(extra, known)
+    except ValueError as error:
+        raise DocreError(f"--set: {error}") from error
+    return extra
+
+
+def _check(works: Sequence[RunWork]) -> None:
+    """Check all runs before any is begun."""
+    wrong = []
+    for work in works:
+        try:
+            work.check()
+        except DocreError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise DocreError("\n".join(wrong))
+
+
+def _say_commands(works: Sequence[RunWork], say: Say) -> None:
+    for work in works:
+        steps = work.todo()
+        say(f"# {work.run.number} {work.run.name}" + ("" if steps else ": finished"))
+        for step in steps:
+            say(step.text)
+
+
+def _command(file: str, runs: str, given: Sequence[str]) -> list[str]:
+    """Return the command of this sweep without what is about this call."""
+    import sys
+
+    words = [sys.executable, "-m", "docre", "sweep", file, "--runs", runs]
+    return [*words, *(f"--set={word}" for word in given)]
+
+
+def _write_script(
+    file: Path, root: Path, works: Sequence[RunWork], command: Sequence[str], jobs: int
+) -> None:
+    from docre.data.writing import atomic_file
+    from docre.sweep.slurm import slurm_script
+
+    root.mkdir(parents=True, exist_ok=True)  # SLURM does not make it for what tasks print
+    text = slurm_script(file, root, [work.run for work in works], command, jobs)
+    with atomic_file(file) as script:
+        script.write(text.encode())
