@@ -28,7 +28,7 @@ import torch
 import docre
 from docre.batch import Batch
 from docre.pipeline.extractor import Extractor
-from docre.pipeline.inputs import Asked, files_of, read_stream
+from docre.pipeline.inputs import Asked, read_stream, sources_of
 from docre.pipeline.journal import Journal
 
 RATIO_BAR, GROWTH_BAR = 1.5, 1.1
@@ -49,8 +49,8 @@ def timed(run: str, file: Path, folder: Path) -> tuple[float, float, int]:
     extractor = docre.load(run, device="cpu")
     recorder = Recorder(extractor)
     encoder = extractor.contents.model.encoder
-    asked: Iterator[Asked] = read_stream(files_of([file]))
-    extractor.read([*islice(read_stream(files_of([file])), 4)])  # so that all is loaded
+    asked: Iterator[Asked] = read_stream(sources_of([file]).files)
+    extractor.read([*islice(read_stream(sources_of([file]).files), 4)])  # so that all is loaded
     whole = alone = 0.0
     with Journal(folder / "timed.jsonl", {}) as journal:
         while True:

@@ -54,6 +54,8 @@ class Arguments:
     def text(self, value: Any, place: str) -> str:
         """Return a string."""
         if isinstance(value, str):
+            if not value.isascii() and _has_surrogate(value):
+                self.add("text that can be written as UTF-8", value, place)
             return value
         self.add("a string", value, place)
         return ""
@@ -129,3 +131,8 @@ class Arguments:
                 entity.append((start, end))
             spans.append(entity)
         return spans
+
+
+def _has_surrogate(text: str) -> bool:
+    """Tell whether there is half a character in a text, as broken decoding leaves it."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)

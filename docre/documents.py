@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 from docre.checking import check as check  # these four are had from here
@@ -151,6 +152,20 @@ class Document:
             return None
         words = self.offsets[mention.sentence]
         return words[mention.start][0], words[mention.end - 1][1]
+
+    def readable(self) -> tuple[str, tuple[tuple[tuple[int, int], ...], ...]]:
+        """Return the text, and where in it each word stands, by sentence.
+
+        That of a document without a raw text is its words with one blank between them.
+        """
+        if self.text is not None and self.offsets is not None:
+            return self.text, self.offsets
+        offsets, position = [], 0
+        for words in self.sentences:
+            ends = [*accumulate((len(word) + 1 for word in words), initial=position)]
+            offsets.append(tuple((start, end - 1) for start, end in pairwise(ends)))
+            position = ends[-1]
+        return " ".join(word for words in self.sentences for word in words), tuple(offsets)
 
     def name(self, entity: int) -> str:
         """Return the longest mention of an entity: how a person would call it."""

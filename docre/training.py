@@ -30,6 +30,7 @@ from docre.callbacks import PredictionFile, RunCheckpoint, ScoreFiles, StopEarly
 from docre.callbacks.checkpoint import WholeCheckpoints
 from docre.callbacks.run_folder import log_folder
 from docre.callbacks.score_files import describe_run, write_json
+from docre.dashboard import Dashboard
 from docre.data.modules.base import DocREDataModule
 from docre.errors import DocreError
 from docre.model_class import DEFAULT, load_model_class, model_class_of
@@ -145,6 +146,7 @@ class DocRECLI(LightningCLI):
         )
         parser.add_lightning_class_args(StopEarly, "stop_early")
         parser.add_lightning_class_args(PredictionFile, "predictions")
+        parser.add_lightning_class_args(Dashboard, "dashboard")
         parser.link_arguments("select_on", "checkpoint.monitor", compute_fn=monitor_of)
         parser.link_arguments("select_on", "stop_early.monitor", compute_fn=stop_monitor_of)
         parser.link_arguments("checkpoint.mode", "stop_early.mode")

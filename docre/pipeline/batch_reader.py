@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -56,7 +56,13 @@ class BatchReader:
             raise DocreError(f"docre predicts with a DocREModel or a JointModel, not with a {kind}")
         self.model = contents.model.to(device).eval()
         self.device, self.precision = device, precision
+        if precision not in get_args(Precision):
+            known = ", ".join(get_args(Precision))
+            raise DocreError(f"precision: {precision!r} is none of {known}")
         tokens, pairs = _BUDGETS.get(device.type, _BUDGETS["cuda"])
+        for name, value in (("token_budget", token_budget), ("pair_budget", pair_budget)):
+            if value is not None and value < 1:
+                raise DocreError(f"{name}: must be at least 1, it is {value}")
         settings = BatchSettings(
             token_budget=token_budget or tokens, pair_budget=pair_budget or pairs
         )
@@ -128,19 +134,22 @@ class BatchReader:
         """Yield what is found in a batch; one that fails is read in halves."""
         try:
             found = self._predicted(numbers, rows, documents)
-        except (RuntimeError, DataError) as error:
+        except (RuntimeError, ValueError, DocreError) as error:
+            if _is_broken_device(error):
+                raise  # nothing will work from here on, and nothing is lost
             if len(numbers) > 1:
                 _log.info("a batch of %d documents failed and is halved: %s", len(numbers), error)
                 half = len(numbers) // 2
                 yield from self._read(numbers[:half], rows, documents)
                 yield from self._read(numbers[half:], rows, documents)
-                return
-            if isinstance(error, DataError):
+            elif isinstance(error, DataError):
                 yield numbers[0], error
-                return
-            first = str(error).strip().partition("\n")[0]
-            problem = Problem("model-failed", f"{type(error).__name__}: {first}")
-            yield numbers[0], DataError([problem])
+            else:
+                first = str(error).strip().partition("\n")[0]
+                kind = "" if isinstance(error, DocreError) else f"{type(error).__name__}: "
+                # it speaks of a document by its number here; the problem says which one that is
+                first = first.replace(f"document '{numbers[0]}'", "the document")
+                yield numbers[0], DataError([Problem("model-failed", f"{kind}{first}")])
             return
         yield from zip(numbers, found, strict=True)
 
@@ -198,6 +207,11 @@ class BatchReader:
         if self.precision == "32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+
+def _is_broken_device(error: Exception) -> bool:
+    """Tell whether a GPU failed for good, and not for want of memory."""
+    return "CUDA error" in str(error) and not isinstance(error, torch.OutOfMemoryError)
 
 
 def _named(result: Document | DataError | None, asked: Document) -> Document | DataError:

@@ -61,10 +61,10 @@ def predict(
     from docre.hub.contents import read_model
     from docre.pipeline.extractor import Extractor
     from docre.pipeline.finders.named import finder_named
-    from docre.pipeline.inputs import files_of
+    from docre.pipeline.inputs import sources_of
     from docre.pipeline.job import Job
 
-    files = files_of([Path(one) for one in documents])
+    sources = sources_of([Path(one) for one in documents])
     contents = read_model(model, revision=revision, offline=offline, allow=allow or ())
     found = None
     if finder is not None:
@@ -72,13 +72,16 @@ def predict(
     extractor = Extractor(
         contents, found, device, precision, min_probability, token_budget, pair_budget
     )
-    job = Job(extractor, files, [Path(one) for one in output or ("predictions.jsonl",)])
+    outputs = [Path(one) for one in output or ("predictions.jsonl",)]
+    job = Job(extractor, sources, outputs, console or Console())
     options = {
         "finder": finder,
+        # retrained under its name, a finder is another one
+        "finder_digest": getattr(found, "digest", None),
         "labels": list(labels or ()),
         "min_probability": min_probability,
         "format": format,
         "on_error": on_error,
         "precision": precision,
     }
-    return job.run(options, format, on_error, again, console or Console())
+    return job.run(options, format, on_error, again)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from docre.data.layout import text_with_offsets
 from docre.documents import Document, Relation
+from docre.errors import DataError, Problem
 
 
 class TextMention(NamedTuple):
@@ -75,7 +75,7 @@ class Triple:
         return f"{self.head.name} -- {self.relation_name} --> {self.tail.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Extraction:
     """A document and what was found in it.
 
@@ -86,7 +86,7 @@ class Extraction:
     """
 
     document: Document
-    descriptions: Mapping[str, str] = field(default_factory=dict, repr=False)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -95,7 +95,7 @@ class Extraction:
 
     @cached_property
     def _layout(self) -> tuple[str, Sequence[Sequence[tuple[int, int]]]]:
-        return text_with_offsets(self.document)
+        return self.document.readable()
 
     @property
     def text(self) -> str:
@@ -144,6 +144,10 @@ class Extraction:
     def __len__(self) -> int:
         return len(self.document.relations or ())
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.document.entities)} entities, {len(self)} triples"
+        return f"Extraction({self.id!r}, {counts})"
+
 
 def margin_of(relation: Relation) -> float | None:
     """Return how far a predicted relation is above its threshold."""
@@ -153,3 +157,18 @@ def margin_of(relation: Relation) -> float | None:
 def probability_of(relation: Relation) -> float | None:
     """Return the calibrated probability of a predicted relation."""
     return (relation.extra or {}).get("probability")
+
+
+def each_once(extractions: Iterable[Extraction]) -> Iterator[Extraction]:
+    """Yield what was found, for whoever tells documents by their ids.
+
+    Raises:
+        DataError: If two have one id.
+    """
+    seen: set[str] = set()
+    for one in extractions:
+        if one.id in seen:
+            message = "another document has the same id: give each its own"
+            raise DataError([Problem("duplicate-title", message, one.id, "id")])
+        seen.add(one.id)
+        yield one

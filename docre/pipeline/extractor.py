@@ -10,7 +10,7 @@ from typing import overload
 
 import torch
 
-from docre.documents import Document
+from docre.documents import Document, check
 from docre.errors import DataError, DocreError, Problem
 from docre.hub.contents import ModelContents, read_model
 from docre.joint_model import JointModel
@@ -22,8 +22,12 @@ from docre.pipeline.inputs import Asked
 from docre.pipeline.outcome import Outcome
 
 # Documents that are sorted by length together, and held at once.
-_CHUNK = 128
-NO_ENTITIES = "no-entities"
+CHUNK = 128
+NO_ENTITIES, OWN_ENTITIES = "no-entities", "own-entities"
+_WANTED = (
+    "predict takes a text, a Document or a list of these, not {0!r}; docre.read_documents reads "
+    "files"
+)
 _FIND = (
     "give entities, or a finder of entities: docre.load(MODEL, finder=...), "
     "docre predict MODEL FILES --finder ..."
@@ -66,6 +70,8 @@ class Extractor:
         )
         if finder is not None and self.finds_entities:
             raise DocreError("finder: this model finds entities itself")
+        if finder is not None and (isinstance(finder, str) or not isinstance(finder, EntityFinder)):
+            raise DocreError(f"finder: {finder!r} has no method find(documents)")
         if min_probability is not None:
             if contents.calibration is None:
                 raise DocreError(
@@ -132,15 +138,14 @@ class Extractor:
             return self._all([given])[0]
         if entities is not None or types is not None:
             raise DocreError("entities and types belong to one text, not to a list of documents")
-        listed = [
-            Document.from_text(f"text {number}", one) if isinstance(one, str) else one
-            for number, one in enumerate(documents)
-        ]
+        if not isinstance(documents, Iterable) or isinstance(documents, (bytes, Mapping)):
+            raise DocreError(_WANTED.format(documents))
+        listed = [_document(one, number) for number, one in enumerate(documents)]
         self._require_finder(listed)
         return self._all(listed)
 
     def stream(
-        self, documents: Iterable[Document | Asked], chunk: int = _CHUNK
+        self, documents: Iterable[str | Document | Asked], chunk: int = CHUNK
     ) -> Iterator[Outcome]:
         """Yield what becomes of each document, in their order; a bad one does not stop the rest.
 
@@ -152,10 +157,10 @@ class Extractor:
         while some := [*islice(asked, chunk)]:
             yield from self.read(some)
 
-    def read(self, documents: Sequence[Document | Asked]) -> list[Outcome]:
+    def read(self, documents: Sequence[str | Document | Asked]) -> list[Outcome]:
         """Return what becomes of each of some documents that are read together."""
         listed = [
-            one if isinstance(one, Asked) else Asked(number, one)
+            one if isinstance(one, Asked) else Asked(number, _document(one, number))
             for number, one in enumerate(documents)
         ]
         good = self._with_entities([one.document for one in listed if one.document is not None])
@@ -178,6 +183,9 @@ class Extractor:
         if not found.entities and not self.finds_entities:
             message = "the document has no entities, so there is nothing to relate"
             notes = (*notes, Problem(NO_ENTITIES, message, asked.name, severity="note"))
+        if self.finds_entities and asked.document is not None and asked.document.entities:
+            message = "its entities were not looked at: this model finds them itself"
+            notes = (*notes, Problem(OWN_ENTITIES, message, asked.name, severity="note"))
         if self.min_probability is not None:
             kept = (
                 one
@@ -203,8 +211,8 @@ class Extractor:
         """Ask for all at once; where that fails one by one, so that one does not stop the rest."""
         assert self.finder is not None
         try:
-            return [*self.finder.find(documents)]
-        except (DataError, RuntimeError, ValueError) as error:
+            return [*_checked(self.finder.find(documents), documents)]
+        except Exception as error:  # a finder may be anybody's code
             if len(documents) > 1:
                 return [found for one in documents for found in self._asked_finder([one])]
             if isinstance(error, DataError):
@@ -231,6 +239,25 @@ class Extractor:
     def __repr__(self) -> str:
         kind = type(self.contents.model).__name__
         return f"Extractor({kind} from {self.contents.source}, {len(self.relations)} relations)"
+
+
+def _document(given: object, number: int) -> Document:
+    """Return what was given as a document."""
+    if isinstance(given, str):
+        return Document.from_text(f"text {number}", given)
+    if not isinstance(given, Document):
+        raise DocreError(_WANTED.format(given))
+    return given
+
+
+def _checked(found: Sequence[Document], asked: Sequence[Document]) -> Sequence[Document]:
+    """Refuse what a finder returns if it is not the documents it was asked about."""
+    if [one.id for one in found] != [one.id for one in asked]:
+        raise ValueError("it did not return the documents it was given, in their order")
+    problems = [problem for one in found for problem in check(one)]
+    if problems:
+        raise DataError(problems)
+    return found
 
 
 def load(

@@ -6,6 +6,7 @@ of the input, so their number says where to go on. A line that a kill cut short 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -65,13 +66,17 @@ class Journal:
     def _locked(self) -> BinaryIO:
         import fcntl
 
-        file = self.path.open("a+b")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while True:
+            file = self.path.open("a+b")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                raise DocreError(f"{self.path}: another docre predict is writing it") from None
+            # another one may have finished and removed the file in between
+            if self.path.exists() and os.path.samestat(self.path.stat(), os.fstat(file.fileno())):
+                return file
             file.close()
-            raise DocreError(f"{self.path}: another docre predict is writing it") from None
-        return file
 
     def _continue(self, header: bytes) -> None:
         """Check the first line, count the whole ones and cut off the rest."""
@@ -106,6 +111,7 @@ class Journal:
             lines.append(msgspec.json.encode(line) + b"\n")
         self._file.write(b"".join(lines))
         self._file.flush()
+        os.fsync(self._file.fileno())
         self.done += len(outcomes)
 
     def lines(self) -> Iterator[tuple[Document | None, tuple[Problem, ...]]]:

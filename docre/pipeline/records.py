@@ -44,6 +44,8 @@ def records_of(path: Path, format: str | None = None) -> tuple[Format, Iterator[
     """
     with open_bytes(path) as file:
         head = file.read(_HEAD)
+    if not head.removeprefix(_BOM).strip():
+        raise DataError([Problem("empty-file", "the file is empty", source=str(path))])
     chosen = format_named(format or detect_format(path, head))
     start = head.removeprefix(_BOM).lstrip()
     if chosen.name in _JSON and start[:1] in (b"[", b"{"):

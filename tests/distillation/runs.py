@@ -39,6 +39,7 @@ data:
     vocabulary_size: 900
     batches: {eval_batch_size: 2}
     reading: {cache_dir: cache}
+dashboard: {drawings: 0}  # pictures take longer than the training
 trainer:
   accelerator: cpu
   devices: 1

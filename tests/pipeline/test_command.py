@@ -25,7 +25,7 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def here(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(job, "_CHUNK", 2)
+    monkeypatch.setattr(job, "CHUNK", 2)
     documents = [
         one
         for split in ("train", "dev")
@@ -108,6 +108,44 @@ def test_what_was_begun_otherwise_is_not_gone_on_with(trained, here, capsys, mon
     assert not (here / "predictions.jsonl.part").exists()
 
 
+def test_a_stop_says_how_to_go_on(trained, here, capsys, monkeypatch):
+    read, calls = BatchReader.__call__, []
+
+    def interrupted(self, documents):
+        calls.append(len(documents))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return read(self, documents)
+
+    monkeypatch.setattr(BatchReader, "__call__", interrupted)
+    assert predict(trained, "mine.jsonl") == 130
+    assert "stopped behind document 4: the same command goes on there" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_one_line(trained, here, capsys, monkeypatch):
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("docre.pipeline.journal.os.fsync", full)
+        assert predict(trained, "mine.jsonl") == 1
+    told = capsys.readouterr().err
+    assert told.startswith("docre: error: predictions.jsonl.part: No space left on device; ")
+    assert "the same command goes on behind them" in told
+    assert predict(trained, "mine.jsonl") == 0
+    assert len((here / "predictions.jsonl").read_text().splitlines()) == 17
+
+
+def test_a_file_of_nothing_useful_leaves_what_was_there(trained, here, capsys):
+    assert predict(trained, "mine.jsonl", "--output", "a.jsonl") == 0
+    before = (here / "a.jsonl").read_bytes()
+    (here / "bad.jsonl").write_text('{"id": "bad", "sentences": 3, "entities": []}\n')
+    assert predict(trained, "bad.jsonl", "--output", "a.jsonl") == 1
+    assert (here / "a.jsonl").read_bytes() == before
+    assert (here / "a.jsonl.problems.jsonl").exists()
+    assert "1 of 1 documents could not be used" in capsys.readouterr().out
+
+
 def test_two_commands_do_not_write_one_file(trained, here, capsys):
     import fcntl
 
@@ -137,8 +175,8 @@ def test_texts_without_entities_are_said(trained, here, capsys):
     (here / "texts" / "one.txt").write_text("Ada was born in London.")
     assert predict(trained, "texts") == 1
     told = capsys.readouterr().out
-    assert "1 documents have no entities" in told
-    assert "--finder names what finds them" in told
+    assert "without entities, so with nothing to relate: 1: --finder names what finds them" in told
+    assert not (here / "predictions.jsonl").exists()
     assert predict(trained, "texts", "mine.jsonl") == 0
 
 
@@ -150,6 +188,9 @@ def test_texts_without_entities_are_said(trained, here, capsys):
         (["RUN", "mine.jsonl", "--output", "a.txt"], "a.txt ends in none of .jsonl"),
         (["RUN", "mine.jsonl", "--output", "mine.jsonl"], "is one of the files to read"),
         (["RUN", "mine.jsonl", "--output", "a.csv", "./a.csv"], "a file is named twice"),
+        (["RUN", "mine.jsonl", "--output", "folder.jsonl"], "folder.jsonl is a folder"),
+        (["RUN", "mine.jsonl", "--token_budget", "-5"], "token_budget: must be at least 1"),
+        (["RUN", "mine.jsonl", "notes.md"], "notes.md: cannot tell the format"),
         (["RUN", "mine.jsonl", "--finder", "gliner:x"], "gliner looks for what it is told"),
         (["RUN", "mine.jsonl", "--finder", "spacy:x", "--labels", "y"], "only gliner"),
         (["RUN", "mine.jsonl", "--min_probability", "0.5"], "docre calibrate --run RUN"),
@@ -158,6 +199,8 @@ def test_texts_without_entities_are_said(trained, here, capsys):
 )
 def test_mistakes_are_one_line(trained, here, capsys, arguments, message):
     words = [str(trained) if word == "RUN" else word for word in arguments]
+    (here / "folder.jsonl").mkdir()
+    (here / "notes.md").write_text("no documents")
     assert predict(*words) == 1
     told = capsys.readouterr().err
     assert told.startswith("docre: error: ")

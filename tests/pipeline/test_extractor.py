@@ -12,6 +12,7 @@ import torch
 import docre
 from docre import Document, read_documents
 from docre.calibration import TemperatureCalibration
+from docre.documents import Entity, Mention
 from docre.errors import DataError, DocreError
 from docre.hub import read_model
 from docre.pipeline.extractor import Extractor
@@ -143,6 +144,41 @@ def test_a_document_that_fails_does_not_stop_the_others(extractor, documents, mo
         extractor.predict(documents)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ValueError("document '{0}' has 43 entities, at most 42"),
+            "ValueError: the document has 43",
+        ),
+        (DocreError("model.head: document '{0}' is too large"), "model.head: the document is too"),
+    ],
+)
+def test_what_a_head_refuses_is_said_of_that_document(
+    extractor, documents, monkeypatch, error, said
+):
+    step = extractor.contents.model.predict_step
+
+    def refusing(batch, number):
+        if "1" in batch.document_ids:
+            raise type(error)(str(error).format("1"))
+        return step(batch, number)
+
+    monkeypatch.setattr(extractor.contents.model, "predict_step", refusing)
+    outcomes = list(extractor.stream(documents))
+    assert [one.extraction is None for one in outcomes] == [n == 1 for n in range(len(documents))]
+    assert str(outcomes[1].problems[0]).startswith(f"document {documents[1].id!r}: {said}")
+
+
+def test_a_broken_gpu_ends_it_all(extractor, documents, monkeypatch):
+    def broken(batch, number):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(extractor.contents.model, "predict_step", broken)
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        list(extractor.stream(documents))
+
+
 def test_two_documents_of_one_name_are_two(extractor, documents):
     first, second = documents[:2]
     found = extractor.predict([first, replace(second, id=first.id)])
@@ -200,6 +236,72 @@ def test_a_finder_that_fails_on_a_document_does_not_stop_the_others(extractor):
     outcomes = list(Extractor(extractor.contents, Fragile()).stream(asked))
     assert [one.extraction is None for one in outcomes] == [False, True, False]
     assert str(outcomes[1].problems[0]) == "document 'bad': RuntimeError: cannot read this"
+
+
+@pytest.mark.parametrize(
+    ("find", "said"),
+    [
+        (lambda documents: {}["a"], "KeyError: 'a'"),
+        (lambda documents: None, "TypeError: 'NoneType' object is not iterable"),
+        (lambda documents: documents[1:], "it did not return the documents it was given"),
+        (lambda documents: [replace(one, id="x") for one in documents], "it did not return the"),
+        (
+            lambda documents: [
+                replace(one, entities=(Entity((Mention(0, 0, 99),)),)) for one in documents
+            ],
+            "span 0-99 is not inside the 2 words of sentence 0",
+        ),
+    ],
+)
+def test_whatever_a_finder_does_is_said_of_its_documents(extractor, documents, find, said):
+    class Odd:
+        def find(self, asked):
+            return find(asked)
+
+    asked = [Document.from_text("bare", "Nothing."), documents[0]]
+    bare, other = Extractor(extractor.contents, Odd()).stream(asked)
+    assert said in str(bare.problems[0])
+    assert bare.problems[0].document in ("bare", "x")
+    assert len(other.extraction.triples) > 0
+
+
+def test_what_is_no_finder_is_refused(extractor):
+    for finder in ("os:getcwd", object()):
+        with pytest.raises(DocreError, match=r"has no method find\(documents\)"):
+            Extractor(extractor.contents, finder)
+
+
+@pytest.mark.parametrize("given", [None, b"text", {"id": 1}, 7, [1, 2], [None]])
+def test_what_is_no_document_is_refused(extractor, given):
+    with pytest.raises(
+        DocreError, match=r"predict takes a text, a Document or a list of these, not"
+    ):
+        extractor.predict(given)
+
+
+def test_texts_are_streamed_too(extractor):
+    (outcome,) = extractor.stream(["Ada."])
+    assert outcome.extraction.text == "Ada."
+    assert repr(outcome.extraction) == "Extraction('text 0', 0 entities, 0 triples)"
+
+
+def test_half_a_character_is_refused(extractor):
+    with pytest.raises(DataError, match="expected text that can be written as UTF-8"):
+        extractor.predict("A \ud800 b", [[(0, 1)], [(4, 5)]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"precision": "fp16"}, "precision: 'fp16' is none of 32, bf16"),
+        ({"token_budget": -5}, "token_budget: must be at least 1, it is -5"),
+        ({"pair_budget": 0}, "pair_budget: must be at least 1, it is 0"),
+        ({"device": "meta"}, "device: meta cannot be used here"),
+    ],
+)
+def test_settings_are_checked(extractor, arguments, message):
+    with pytest.raises(DocreError, match=message):
+        Extractor(extractor.contents, **arguments)
 
 
 def test_probabilities_are_calibrated_margins(extractor, documents):

@@ -7,12 +7,12 @@ import pytest
 
 from docre import Document, read_documents, write_documents
 from docre.errors import DataError, DocreError
-from docre.pipeline.inputs import files_of, read_stream
+from docre.pipeline.inputs import read_stream, require_formats, sources_of
 from tests.toy import document
 
 
 def stream(*paths, **options):
-    return list(read_stream(files_of(paths), **options))
+    return list(read_stream(sources_of(paths).files, **options))
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.jsonl.gz", "b.docred.json"])
@@ -34,6 +34,34 @@ def test_a_folder_is_its_texts_by_name(tmp_path):
     asked = stream(tmp_path)
     assert [one.document.id for one in asked] == ["a", "b", "deep/c"]
     assert [one.document.text for one in asked] == ["Ärger.", "Bo met Ada.", ""]
+
+
+def test_folders_are_looked_through_with_care(tmp_path):
+    folder = tmp_path / "texts"
+    for name in ("a.txt", "B.TXT", "data.jsonl", ".hidden/h.txt", "sub/a.txt", "c.d.txt"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text(name)
+    (folder / "packed.txt.gz").write_bytes(gzip.compress(b"packed"))
+    (folder / "gone.txt").symlink_to(folder / "nowhere")
+    sources = sources_of([folder])
+    assert [one.name for one in sources.files] == ["B", "a", "c.d", "packed", "sub/a"]
+    assert sources.passed_over == 1
+    assert [one.document.text for one in stream(folder)][3] == "packed"
+    # one by one, two files of one name are told by where they are
+    asked = stream(folder / "a.txt", folder / "sub" / "a.txt", folder / "B.TXT")
+    assert [one.document.id for one in asked] == [f"{folder}/a", f"{folder}/sub/a", "B"]
+
+
+def test_a_file_that_is_gone_meanwhile_does_not_stop_the_rest(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(name)
+    write_documents(tmp_path / "c.jsonl", [document(1)])
+    files = sources_of([tmp_path / "a.txt", tmp_path / "c.jsonl", tmp_path / "b.txt"]).files
+    (tmp_path / "a.txt").unlink()
+    (tmp_path / "c.jsonl").unlink()
+    asked = list(read_stream(files))
+    assert [one.document is None for one in asked] == [True, True, False]
+    assert [one.problems[0].code for one in asked[:2]] == ["no-file", "no-file"]
 
 
 def test_bad_documents_are_named_and_the_others_come(tmp_path):
@@ -97,16 +125,16 @@ def test_files_that_are_no_documents_are_refused(tmp_path, name, content, messag
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        stream(path)
+        require_formats(sources_of([path]).files)
 
 
 def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(DocreError, match="no such file or folder"):
-        files_of([tmp_path / "none.json"])
+        sources_of([tmp_path / "none.json"])
     with pytest.raises(DocreError, match=r"has no \.txt file"):
-        files_of([tmp_path])
+        sources_of([tmp_path])
     with pytest.raises(DocreError, match="at least one"):
-        files_of([])
+        sources_of([])
 
 
 def test_other_formats_are_read_too(tmp_path):

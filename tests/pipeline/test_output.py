@@ -13,7 +13,7 @@ import pytest
 from docre import Document, read_documents
 from docre.data.formats.official import read_predictions
 from docre.documents import Relation
-from docre.errors import DocreError
+from docre.errors import DataError, DocreError
 from docre.pipeline.extraction import Extraction
 from docre.pipeline.output import FORMS, to_networkx, write_extractions
 from docre.report.reading import read_predicted
@@ -143,6 +143,25 @@ def test_the_page_has_the_names_and_no_markup_of_the_texts(found, tmp_path):
     assert "place of birth" in page
     assert "Lovelace" in page
     assert "<b>&" not in page
+
+
+def test_cells_are_no_formulas(tmp_path):
+    words = ["=1+1", "met", "@home", "-", "+2"]
+    entities = [[(0, 0, 1)], [(0, 2, 3)], [(0, 4, 5)]]
+    document = Document.from_words(
+        "=cmd|' /C calc'!A0", [words], entities, [(0, 1, "=x"), (2, 0, "y")]
+    )
+    write_extractions(tmp_path / "out.csv", [Extraction(document)])
+    rows = list(csv.reader(io.StringIO((tmp_path / "out.csv").read_text())))[1:]
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    assert (rows[0][2], rows[0][4], rows[1][2]) == ("'=1+1", "'=x", "'+2")
+
+
+def test_documents_of_one_id_are_refused_where_ids_tell_them(found, tmp_path):
+    with pytest.raises(DataError, match="another document has the same id"):
+        write_extractions(tmp_path / "out.html", [found[0], found[0]])
+    with pytest.raises(DataError, match="another document has the same id"):
+        to_networkx([found[0], found[0]])
 
 
 def test_nothing_found_is_an_empty_file_of_its_form(tmp_path):

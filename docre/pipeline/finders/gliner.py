@@ -10,7 +10,7 @@ from typing import Any
 from docre.documents import Document
 from docre.errors import DataError, DocreError, Problem
 from docre.pipeline.finders.base import optional_package
-from docre.pipeline.finders.marked_spans import MarkedSpan, Offsets, readable_text, with_entities
+from docre.pipeline.finders.marked_spans import MarkedSpan, Offsets, with_entities
 from docre.segmentation import Span
 
 _PIECE = re.compile(r"\w+|[^\w\s]")
@@ -99,7 +99,7 @@ class GlinerFinder:
 
     def _windows(self, document: Document) -> list[tuple[int, str]]:
         """Return the windows of a document, and where in its text each begins."""
-        text, offsets = readable_text(document)
+        text, offsets = document.readable()
         size = min(self._window, self._model.config.max_len)
         while size >= SMALLEST_WINDOW:
             windows = [(start, text[start:end]) for start, end in window_spans(text, offsets, size)]

@@ -33,6 +33,7 @@ class JointFinder:
                 "heads of mentions and coreference"
             )
         self.read = BatchReader(contents, device)
+        self.digest = contents.digest
 
     def find(self, documents: Sequence[Document]) -> list[Document]:
         """Return the documents with the entities that were found in them.

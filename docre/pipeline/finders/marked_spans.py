@@ -32,22 +32,6 @@ class MarkedSpan:
     score: float = 1.0
 
 
-def readable_text(document: Document) -> tuple[str, Offsets]:
-    """Return the text of a document, and where in it each word stands, by sentence.
-
-    That of a document without a raw text is its words with one blank between them.
-    """
-    if document.text is not None and document.offsets is not None:
-        return document.text, document.offsets
-    offsets, position = [], 0
-    for words in document.sentences:
-        ends = [*accumulate((len(word) + 1 for word in words), initial=position)]
-        offsets.append(tuple((start, end - 1) for start, end in pairwise(ends)))
-        position = ends[-1]
-    text = " ".join(word for words in document.sentences for word in words)
-    return text, tuple(offsets)
-
-
 def with_entities(
     document: Document, marked: Iterable[MarkedSpan], clusters: Iterable[Iterable[Span]] = ()
 ) -> Document:
@@ -72,7 +56,7 @@ def with_entities(
     Raises:
         DataError: If a marked span touches no word.
     """
-    text, offsets = readable_text(document)
+    text, offsets = document.readable()
     given_words = document.text is None or document.offsets is None
     chosen = _longest(_on_words(document, marked, _Words.of(offsets), given_words))
     spans = [(one.start, one.end) for one in chosen]
@@ -115,6 +99,8 @@ class _Words:
     def touched(self, start: int, end: int) -> Span:
         """Return the words that a span touches, those of the sentence it begins in."""
         first = bisect_right(self.ends, start)
+        while first < len(self.starts) and self.starts[first] == self.ends[first]:
+            first += 1  # a word without letters begins no mention
         last = bisect_left(self.starts, end)
         border = bisect_right(self.first_word, first)
         return first, min([last, *self.first_word[border : border + 1]])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from docre.documents import Document
 from docre.errors import DataError, DocreError, Problem
 from docre.pipeline.finders.base import optional_package
-from docre.pipeline.finders.marked_spans import MarkedSpan, readable_text, with_entities
+from docre.pipeline.finders.marked_spans import MarkedSpan, with_entities
 from docre.segmentation import Span
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class SpacyFinder:
         Raises:
             DataError: If a text is longer than the pipeline reads, its ``max_length``.
         """
-        texts = [readable_text(document)[0] for document in documents]
+        texts = [document.readable()[0] for document in documents]
         limit = self._pipeline.max_length
         too_long = [
             Problem("too-long", f"{len(text):,} characters are more than {limit:,}", one.id, "text")

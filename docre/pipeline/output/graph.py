@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
 from docre.data.writing import atomic_file
-from docre.pipeline.extraction import Extraction, TextEntity, Triple
+from docre.pipeline.extraction import Extraction, TextEntity, Triple, each_once
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
@@ -35,11 +35,14 @@ def to_networkx(extractions: Iterable[Extraction]) -> MultiDiGraph:
 
     Nodes have ``document``, ``name``, ``type`` and ``mentions``, edges ``relation``,
     ``relation_name``, ``score``, ``margin``, ``probability``, ``evidence``, where they are known.
+
+    Raises:
+        DataError: If two documents have one id.
     """
     from networkx import MultiDiGraph
 
     graph = MultiDiGraph()
-    for one in extractions:
+    for one in each_once(extractions):
         for entity in one.entities:
             graph.add_node((one.id, entity.index), **_of_node(one.id, entity))
         for triple in one.triples:

@@ -6,17 +6,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from docre.data.writing import atomic_file
-from docre.pipeline.extraction import Extraction
+from docre.pipeline.extraction import Extraction, each_once
 from docre.report.content import page_content
 from docre.report.page import render_page
 from docre.report.reading import PredictedRelations
 
 
 def write_page(path: Path, extractions: Iterable[Extraction], found_entities: bool = False) -> None:
-    """Write the page of ``docre report``, without gold; it holds all documents."""
+    """Write the page of ``docre report``, without gold; it holds all documents.
+
+    Raises:
+        DataError: If two documents have one id.
+    """
     relations, documents = {}, {}
     descriptions: dict[str, str] = {}
-    for one in extractions:
+    for one in each_once(extractions):
         relations[one.id] = [*(one.document.relations or ())]
         documents[one.id] = one.document
         descriptions.update(one.descriptions)

@@ -27,7 +27,7 @@ def write_table(
         writer.writerow(COLUMNS)
         for extraction in extractions:
             for triple in extraction.triples:
-                writer.writerow([extraction.id, *_cells(triple)])
+                writer.writerow([_cell(extraction.id), *_cells(triple)])
         text.detach()  # what it holds is written; the file is closed by who opened it
 
 
@@ -35,10 +35,17 @@ def _cells(one: Triple) -> list[object]:
     head, tail = one.head, one.tail
     numbers = ("" if x is None else x for x in (one.score, one.margin, one.probability))
     return [
-        *(head.index, head.name, head.type, one.relation, one.relation_name),
-        *(tail.index, tail.name, tail.type, *numbers, " ".join(map(str, one.evidence))),
+        *(head.index, _cell(head.name), _cell(head.type)),
+        *(_cell(one.relation), _cell(one.relation_name)),
+        *(tail.index, _cell(tail.name), _cell(tail.type)),
+        *(*numbers, " ".join(map(str, one.evidence))),
         *(_places(head), _places(tail)),
     ]
+
+
+def _cell(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: an apostrophe goes before it."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _places(entity: TextEntity) -> str:

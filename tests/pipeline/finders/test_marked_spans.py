@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from docre.documents import Document, Relation, check
 from docre.errors import DataError
-from docre.pipeline.finders.marked_spans import MarkedSpan, readable_text, with_entities
+from docre.pipeline.finders.marked_spans import MarkedSpan, with_entities
 
 TEXT = "Mia Tarn met the U.S. Army in Arle.\nTarn-based 10km runs, she said. Arle's  mayor left."
 
@@ -54,7 +54,7 @@ def test_mentions_of_a_raw_text_are_exact():
 def test_given_words_stay():
     words = [["Mia", "Tarn", "met"], [], ["Tarn-based", "Arle", "."], ["U.S."], ["Army", "left"]]
     document = Document.from_words("w", words, extra={"k": 1})
-    text, offsets = readable_text(document)
+    text, offsets = document.readable()
     assert text == "Mia Tarn met Tarn-based Arle . U.S. Army left"
     assert [[text[a:b] for a, b in sentence] for sentence in offsets] == words
     found = with_entities(
@@ -144,7 +144,7 @@ def test_mentions_are_what_was_marked(text, data):
 )
 def test_given_words_cover_what_was_marked(sentences, data):
     document = Document.from_words("w", sentences)
-    text, offsets = readable_text(document)
+    text, offsets = document.readable()
     words = {
         (s, k): place for s, sentence in enumerate(offsets) for k, place in enumerate(sentence)
     }
