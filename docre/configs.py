@@ -43,11 +43,12 @@ def kind_of(name: str) -> str:
     return name.partition("/")[0] if "/" in name else ""
 
 
-def find_config(name: str) -> Path:
+def find_config(name: str, kind: str | None = None) -> Path:
     """Return the file a name means: one that exists, or a packaged configuration.
 
     Args:
         name: A path, or the name of a packaged configuration with or without ``.yaml``.
+        kind: The folder it lies in, a key of ``KINDS``; a name may leave it out.
 
     Raises:
         DocreError: If there is none, with names that are close.
@@ -56,14 +57,18 @@ def find_config(name: str) -> Path:
     if given.is_file():
         return given
     root = config_folder()
-    for candidate in (root / name, root / f"{name}.yaml"):
-        if candidate.is_file() and candidate.resolve().is_relative_to(root.resolve()):
+    folder, short, long = root, "config", "configuration"
+    if kind:  # of sweeps/, a sweep
+        folder, short, long = root / kind, *(2 * [kind.removesuffix("s")])
+        name = name.removeprefix(f"{kind}/")
+    for candidate in (folder / name, folder / f"{name}.yaml"):
+        if candidate.is_file() and candidate.resolve().is_relative_to(folder.resolve()):
             return candidate
-    known = config_names()
+    known = [(root / one).relative_to(folder).as_posix() for one in config_names(kind)]
     close = get_close_matches(name, known + [n.removesuffix(".yaml") for n in known], n=3)
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     raise DocreError(
-        f"no such config: {name} is neither a file here nor a packaged configuration{hint} "
+        f"no such {short}: {name} is neither a file here nor a packaged {long}{hint} "
         "(docre configs lists them)"
     )
 

@@ -82,17 +82,19 @@ def encoder_config_of(checkpoint: str | Path | None) -> dict[str, Any] | None:
 
 
 def load_parent(path: str | Path, model: DocumentModel) -> Parent:
-    """Give a model the encoder and what follows it of an earlier run, or of an exported folder.
+    """Give a model the encoder and what follows it of an earlier run or an exported model.
+
+    Args:
+        path: Run folder, checkpoint, exported folder, or the name of one on the hub.
+        model: Built.
 
     The loss stays: its priors are those of the new training data.
 
     Raises:
         DocreError: If the run knows other relations or has other parts.
     """
-    from docre.hub.exported_folder import is_exported
-
     try:
-        source = _exported(Path(path)) if is_exported(Path(path)) else _trained(path)
+        source = _source(path)
     except DocreError as error:
         raise DocreError(f"init_from: {error}") from error
     known = source.relations
@@ -124,6 +126,18 @@ class _Source(NamedTuple):
     parent: Parent
 
 
+def _source(path: str | Path) -> _Source:
+    """Read it from wherever it is."""
+    from docre.hub.exported_folder import is_exported
+    from docre.hub.remote import download, is_on_hub
+
+    if is_exported(Path(path)):
+        return _exported(Path(path))
+    if is_on_hub(path):
+        return _exported(download(str(path)), str(path))
+    return _trained(path)
+
+
 def _trained(path: str | Path) -> _Source:
     """Read a checkpoint."""
     from docre.data.cache import file_hash
@@ -137,21 +151,28 @@ def _trained(path: str | Path) -> _Source:
     return _Source(relations, types, checkpoint["state_dict"], parent)
 
 
-def _exported(folder: Path) -> _Source:
-    """Read an exported folder; its weights are the same that its checkpoint had."""
+def _exported(folder: Path, name: str | None = None) -> _Source:
+    """Read an exported folder; its weights are the same that its checkpoint had.
+
+    Args:
+        folder: Where it is.
+        name: What it is called on the hub: where a copy lies is of no use to others.
+    """
     from docre.data.cache import file_hash
-    from docre.hub.exported_folder import WEIGHTS, read_config, read_facts, read_weights
+    from docre.hub.exported_folder import WEIGHTS, read_config, read_facts
     from docre.hub.manifest import check_manifest
+    from docre.hub.safetensors_file import read_safetensors
 
     check_manifest(folder)
     config, facts = read_config(folder), read_facts(folder)
     trained = facts.get("checkpoint") or {}
     path = folder / WEIGHTS
+    said = str(path) if name is None else f"{name}/{WEIGHTS}"
     parent = Parent(
-        str(path), file_hash(path), int(trained.get("epoch", 0)), int(trained.get("step", 0))
+        said, file_hash(path), int(trained.get("epoch", 0)), int(trained.get("step", 0))
     )
     names = [name for name, _ in config.relations]
-    return _Source(names, config.types, read_weights(path), parent)
+    return _Source(names, config.types, read_safetensors(path), parent)
 
 
 def _differences(

@@ -44,6 +44,7 @@ def calibrate(
     from docre.calibration.in_run import about, draw
     from docre.calibration.judged import Fold, judge
     from docre.calibration.report import cross_fit, fit_fold, table_of
+    from docre.console import say_line
     from docre.opened_run import open_run
 
     options = [f"--trainer.accelerator={accelerator}"]
@@ -53,7 +54,7 @@ def calibrate(
     found = cross_fit(method, folds)
     console = Console()
     console.print(table_of(found))
-    _say(
+    say_line(
         console,
         f"{len(found.correct):,} predicted triples, {int(found.correct.sum()):,} of them right; "
         "each half of the documents is judged by what was fitted to the other half",
@@ -61,8 +62,4 @@ def calibrate(
     calibration = fit_fold(method, Fold.joined(folds))
     written = write_calibration(run, opened.checkpoint, calibration, about(opened, found))
     picture = draw(run, found)
-    _say(console, f"calibration written to {written}, its picture to {picture}")
-
-
-def _say(console: Any, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    say_line(console, f"calibration written to {written}, its picture to {picture}")

@@ -9,6 +9,7 @@ import msgspec
 
 from docre.chain.stages import Chain, references
 from docre.chain.state import ChainState, StageState
+from docre.readable import duration, epochs, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -95,12 +96,8 @@ def _cell(row: dict[str, Any], key: str) -> str:
     value = row[key]
     if key == "builds_on":
         return ", ".join(f"{how} {name}" for how, name in value.items()) or "-"
-    if value is None:
-        return "-"
     if key == "epochs":
-        best = row["best_epoch"]
-        return str(value) if best is None else f"{value} ({best})"
+        return epochs(value, row["best_epoch"])
     if key == "seconds":
-        minutes, seconds = divmod(round(value), 60)
-        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-    return f"{100 * value:.2f}" if key in _NUMBERS else str(value)
+        return duration(value)
+    return percent(value) if key in _NUMBERS else str(value)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
+from docre.comparison.columns import drawn
 from docre.comparison.comparison import Comparison
-from docre.comparison.rows import distinct
+from docre.comparison.row_names import distinct
 from docre.comparison.run_folders import is_run
 from docre.errors import DocreError
 
 Curve = Mapping[int, float]
-_SHOWN = ("f1", "ign_f1", "relation_strict_f1", "entity_f1")
 
 
 def band(curves: Sequence[Curve]) -> dict[int, tuple[float, float, float]]:
@@ -45,7 +45,7 @@ def write_bands(comparison: Comparison, folder: Path) -> list[Path]:
     for name, row in zip(distinct([_safe(name) for name in rows]), rows.values(), strict=True):
         bands = {
             score: band([one.run.log.curves[score] for one in row.runs])
-            for score in _SHOWN
+            for score in drawn(comparison.chosen)
             if len(row.runs) > 1 and all(score in one.run.log.curves for one in row.runs)
         }
         if bands:

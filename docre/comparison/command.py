@@ -9,6 +9,7 @@ from typing import Literal
 from rich.console import Console
 
 from docre.comparison.comparison import Comparison
+from docre.comparison.run_folders import is_there
 from docre.errors import DocreError
 
 
@@ -19,6 +20,7 @@ def compare(
     names: list[str] | None = None,
     samples: int = 1000,
     seed: int = 0,
+    scores: list[str] | None = None,
     markdown: Path | None = None,
     latex: Path | None = None,
     csv: Path | None = None,
@@ -40,6 +42,8 @@ def compare(
         names: Names of rows as NAME=FOLDER, with a folder or pattern of the runs of each.
         samples: Number of resamples for intervals and p-values.
         seed: Seed of the resamples.
+        scores: Names of the scores to show, as in score files: macro_f1, intra/f1, frequent/f1,
+            relation/NAME/f1; also runs and time. The usual ones if left out.
         markdown: Write the tables to this Markdown file.
         latex: Write the tables to this LaTeX file.
         csv: Write all numbers to this CSV file.
@@ -58,9 +62,9 @@ def compare(
         from docre.comparison.plot import check_plot
 
         check_plot(plot)
-    comparison = compared(runs, split, baseline, _named(names or []), samples, seed)
+    comparison = compared(runs, split, baseline, _named(names or []), samples, seed, scores or ())
     console = console or Console()
-    for part in terminal_tables(comparison):
+    for part in terminal_tables(comparison, console.width):
         console.print(part, highlight=False)
     written: list[Path] = _write_texts(comparison, markdown, latex, csv)
     if plot is not None:
@@ -105,13 +109,21 @@ def _write_texts(
 def _named(names: list[str]) -> Mapping[str, str]:
     named: dict[str, str] = {}
     for text in names:
-        name, equals, path = text.partition("=")
-        if not (name and equals and path):
-            raise DocreError(f"--names: it is NAME=FOLDER, not {text!r}")
+        name, path = _name_and_path(text)
         if name in named:
             raise DocreError(f"--names: {name} is there twice")
         named[name] = path
     return named
+
+
+def _name_and_path(text: str) -> tuple[str, str]:
+    """Split at the first ``=`` that has runs behind it: names and folders may have one too."""
+    parts = text.split("=")
+    splits = [("=".join(parts[:n]), "=".join(parts[n:])) for n in range(1, len(parts))]
+    splits = [(name, path) for name, path in splits if name and path]
+    if not splits:
+        raise DocreError(f"--names: it is NAME=FOLDER, not {text!r}")
+    return next(((name, path) for name, path in splits if is_there(path)), splits[0])
 
 
 def _say(console: Console, line: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from docre.comparison.columns import check_scores
 from docre.comparison.comparison import Comparison, ComparisonTable
-from docre.comparison.notes import notes_of_runs, notes_of_table
+from docre.comparison.differing import differing
+from docre.comparison.facts import with_same_facts
+from docre.comparison.notes import notes_of_runs, notes_of_table, remarks_of_table
 from docre.comparison.option_names import short_names
-from docre.comparison.options import differing
 from docre.comparison.rows import ComparedRow, group_runs, row_of
 from docre.comparison.run_folders import find_runs
 from docre.comparison.runs import ScoredRun, Split, TrainedRun, read_scores
@@ -28,6 +31,7 @@ def compare(
     names: Mapping[str, str | Path] | None = None,
     samples: int = 1000,
     seed: int = 0,
+    scores: Sequence[str] = (),
 ) -> Comparison:
     """Compare runs, those that differ in nothing but the seed as one row.
 
@@ -39,6 +43,8 @@ def compare(
         names: Names of rows, each with a folder or pattern of its runs.
         samples: Resamples of documents (and seeds) behind intervals and p-values.
         seed: Of the resamples.
+        scores: Names of the scores to show, as in score files; the usual ones if left out.
+            ``runs`` and ``time`` are columns too.
 
     Raises:
         DocreError: If there is no such run, no run has scores, a file is damaged, or a setting
@@ -64,13 +70,15 @@ def compare(
         raise DocreError(
             f"none of the {len(runs)} runs has scores: docre test --run FOLDER writes them"
         )
+    check_scores(scores, {name for _, one in scored for name in one.scores})
     sets = _comparable(scored, split)
     tables = [
-        _table(on, members, sets[0][0], wanted, samples, seed, list(groups)) for on, members in sets
+        _table(on, members, sets[0][0], wanted, samples, seed, list(groups), tuple(scores))
+        for on, members in sets
     ]
     if len({table.on.split for table in tables}) > 1:
         notes.append("runs without test scores stand apart; --split dev compares all on dev")
-    return Comparison(tuple(tables), tuple(notes), samples, _factor(groups))
+    return Comparison(tuple(tables), tuple(notes), samples, _factor(groups), tuple(scores))
 
 
 def _comparable(
@@ -97,22 +105,28 @@ def _table(
     samples: int,
     seed: int,
     order: Sequence[str],
+    chosen: tuple[str, ...],
 ) -> ComparisonTable:
-    rows, notes = [], []
+    apart = () if on is first else tuple(on.against(first))
+    members, on, notes = with_same_facts(members, on)
+    rows, remarks = [], []
     for name in order:
         group = [run for row, run in members if row == name]
         if group:
             row, more = row_of(name, group)
             rows.append(row)
-            notes += more
+            remarks += more
     named = [row.name for row in rows]
-    chosen = named[0] if baseline is None else baseline if baseline in named else None
-    if chosen is None:
+    held = named[0] if baseline is None else baseline if baseline in named else None
+    if held is None:
         notes.append(f"the baseline {baseline} is not among these, so there are no differences")
     differences = _differences(rows, samples, seed)
-    notes += notes_of_table(rows, differences, samples, seed)
-    apart = () if on is first else tuple(on.against(first))
-    return ComparisonTable(on, tuple(rows), chosen, differences, tuple(notes), apart)
+    table = ComparisonTable(on, tuple(rows), held, differences, chosen=chosen, apart=apart)
+    return replace(
+        table,
+        notes=tuple(notes_of_table(table, notes, samples, seed)),
+        remarks=(*remarks, *remarks_of_table(rows)),
+    )
 
 
 def _differences(

@@ -17,14 +17,18 @@ LEVEL = 0.05
 
 @dataclass(frozen=True, eq=False)
 class ComparisonTable:
-    """Rows that were scored on the same documents, labels and facts.
+    """Rows that were scored on the same documents and labels.
+
+    Those whose Ign F1 leaves out other facts than the rest have no Ign F1 here.
 
     Args:
         on: What they were scored on.
         rows: The rows, in the order of the runs.
         baseline: Name of the row that the others are compared with, if there is one.
         differences: By row, other row and score: score of the row minus score of the other one.
-        notes: What is to be known about the numbers.
+        notes: What is to be known to read the numbers, what weighs most first.
+        remarks: What is to be known about the runs: which were left out, in what rows differ.
+        chosen: Names of the scores to show; those that are usual for the task if empty.
         apart: Why the scores cannot be compared with those of the first table.
     """
 
@@ -33,12 +37,14 @@ class ComparisonTable:
     baseline: str | None
     differences: Mapping[tuple[str, str], Mapping[str, Difference]] = field(repr=False)
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
 
     @property
     def scores(self) -> dict[str, str]:
         """The scores that any row has, with their headings."""
-        known = headings(self.on.task)
+        known = headings(self.on.task, self.chosen)
         return {
             name: heading
             for name, heading in known.items()
@@ -106,12 +112,14 @@ class Comparison:
         notes: What is to be known about all of them, and which runs were left out.
         samples: Number of resamples behind intervals and p-values.
         factor: The only option in which rows differ, if it is a number, with its value by row.
+        chosen: Names of the scores that were asked for.
     """
 
     tables: tuple[ComparisonTable, ...]
     notes: tuple[str, ...]
     samples: int
     factor: tuple[str, Mapping[str, float]] | None = None
+    chosen: tuple[str, ...] = ()
 
     def row(self, name: str) -> ComparedRow:
         """Return a row by its name, from the first table that has it.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from docre.comparison.scored_on import is_overall
+
 _PREFIX = "val/"
 
 
@@ -61,7 +63,8 @@ def kept_step(folder: Path, log: TrainingLog, score: str | None, mode: str) -> i
         DocreError: If the checkpoint is damaged.
     """
     checkpoint = folder / "checkpoints" / "best.ckpt"
-    steps = {step for curve in log.curves.values() for step in curve}
+    # others may be logged at steps of their own
+    steps = {step for name, curve in log.curves.items() if is_overall(name) for step in curve}
     if checkpoint.exists():
         from docre.parent import read_checkpoint
 
@@ -71,8 +74,6 @@ def kept_step(folder: Path, log: TrainingLog, score: str | None, mode: str) -> i
             return step
     if score is None:
         return max(steps, default=None)
-    curve = log.curves.get(score)
-    if not curve:
-        return None
+    curve = {step: value for step, value in log.curves.get(score, {}).items() if step in steps}
     pick = min if mode == "min" else max
-    return pick(curve, key=lambda step: curve[step])
+    return pick(curve, key=lambda step: curve[step], default=None)

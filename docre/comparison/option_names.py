@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from docre.comparison.options import Options, Value
+from docre.comparison.differing import Options
+from docre.flat_options import Value
 
 
 def short_names(keys: Iterable[str], among: Iterable[str]) -> dict[str, str]:

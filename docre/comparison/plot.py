@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docre.comparison.columns import headings
+from docre.comparison.columns import drawn
 from docre.comparison.comparison import Comparison, ComparisonTable
 from docre.errors import DocreError
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = (".png", ".svg", ".pdf")
-_SHOWN = ("f1", "ign_f1", "relation_strict_f1", "entity_f1")
 _COLOURS = ("#3b6ea5", "#d08a3c")
+_LINES = ("-", (0, (4, 3)))  # the second is dashed, so that an equal one below it is seen
 _WIDEST = 26  # letters of a name in one line
 
 
@@ -54,7 +55,7 @@ def plot(comparison: Comparison) -> Figure:
     from matplotlib.figure import Figure
 
     table = comparison.tables[0]
-    scores = [name for name in _SHOWN if name in table.scores][: len(_COLOURS)]
+    scores = [name for name in drawn(table.chosen) if name in table.scores][: len(_COLOURS)]
     factor = comparison.factor
     height = 4.0 if factor else 1.4 + 0.3 * len(scores) * len(table.rows)
     figure = Figure(figsize=(6.4, height), layout="constrained")
@@ -66,7 +67,10 @@ def plot(comparison: Comparison) -> Figure:
     axes.set_title(f"{table.on.split} split, {table.on.file or 'unknown file'}", fontsize="medium")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
+    handles = [*axes.get_legend_handles_labels()[0], *_signs(table, scores, factor is not None)]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize="small"
+    )
     return figure
 
 
@@ -74,12 +78,12 @@ def _line(
     axes: Axes, table: ComparisonTable, scores: list[str], name: str, values: Mapping[str, float]
 ) -> None:
     rows = sorted(table.rows, key=lambda row: values[row.name])
-    for score, colour in zip(scores, _COLOURS, strict=False):
+    for score, colour, style in zip(scores, _COLOURS, _LINES, strict=False):
         known = [(values[row.name], row) for row in rows if row.mean(score) is not None]
         at = [value for value, _ in known]
         means = [100 * (row.mean(score) or 0.0) for _, row in known]
         spreads = [100 * (row.sd(score) or 0.0) for _, row in known]
-        axes.plot(at, means, color=colour, marker="o", label=headings(table.on.task)[score])
+        axes.plot(at, means, color=colour, marker="o", linestyle=style, label=table.scores[score])
         if any(spreads):
             low, high = (
                 [mean + sign * sd for mean, sd in zip(means, spreads, strict=True)]
@@ -101,7 +105,7 @@ def _line(
 def _rows(axes: Axes, table: ComparisonTable, scores: list[str]) -> None:
     """Draw a mark for each mean: bars from 0 would hide a point of F1, cut bars enlarge it."""
     for place, (score, colour) in enumerate(zip(scores, _COLOURS, strict=False)):
-        label = headings(table.on.task)[score]
+        label = table.scores[score]
         for number, row in enumerate(table.rows):
             mean, sd = row.mean(score), row.sd(score)
             if mean is None:
@@ -121,6 +125,24 @@ def _rows(axes: Axes, table: ComparisonTable, scores: list[str]) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel("percent")
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+
+
+def _signs(table: ComparisonTable, scores: list[str], is_line: bool) -> list[Artist]:
+    """Return what the legend says of bars, bands and circles, if there are any."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    if all(row.sd(score) is None for row in table.rows for score in scores):
+        return []
+    grey, sd = "#666666", "± one standard deviation over seeds"
+    spread = (
+        Patch(color=grey, alpha=0.3, linewidth=0, label=sd)
+        if is_line
+        else Line2D([], [], color=grey, marker="|", markersize=8, label=sd)
+    )
+    seed = Line2D([], [], color=grey, marker="o", markersize=3.5, linestyle="none", label="a seed")
+    seed.set_markerfacecolor("white")
+    return [spread, seed]
 
 
 def _points(axes: Axes, places: list[tuple[float, float]], colour: str) -> None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from statistics import fmean, stdev
 
-from docre.comparison.option_names import describe, short_names
-from docre.comparison.options import Options, differing
+from docre.comparison.differing import Options, differing
+from docre.comparison.row_names import distinct, equal_cells, row_names
 from docre.comparison.run_folders import find_runs
 from docre.comparison.runs import ScoredRun, TrainedRun
 from docre.errors import DocreError
-
-_RUN_FOLDER = re.compile(r"(seed|version)_\d+")
-# options looked at for the shortest name, and how many of them it may have
-_CANDIDATES, _LONGEST = 30, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +74,9 @@ def group_runs(
         groups.setdefault(key, []).append(run)
     grouped = list(groups.values())
     chosen = [given.get(group[0].folder.resolve()) for group in grouped]
-    found = iter(_names([group for group, name in zip(grouped, chosen, strict=True) if not name]))
+    found = iter(
+        row_names([group for group, name in zip(grouped, chosen, strict=True) if not name])
+    )
     named = [name or next(found) for name in chosen]
     return dict(zip(distinct(named), grouped, strict=True))
 
@@ -104,56 +100,17 @@ def _given_names(runs: Sequence[TrainedRun], names: Mapping[str, str | Path]) ->
     return given
 
 
-def _names(groups: Sequence[Sequence[TrainedRun]]) -> list[str]:
-    """Return the names of the folders of the runs if these tell the rows apart, else options."""
-    folders = [{_row_folder(run.folder) for run in group} for group in groups]
-    if all(len(each) == 1 for each in folders):
-        names = [next(iter(each)) for each in folders]
-        if len(set(names)) == len(names):
-            return names
-    options = [group[0].options for group in groups]
-    keys = _telling(options)
-    short = short_names(keys, {key for one in options for key in one})
-    if keys:
-        return [", ".join(dict.fromkeys(describe(o, k, short) for k in keys)) for o in options]
-    return [group[0].folder.as_posix() for group in groups]
-
-
-def _row_folder(folder: Path) -> str:
-    """Return the name that all seeds share: ``CELL`` of ``runs/SWEEP/CELL/seed_1``."""
-    path = folder.resolve()
-    return path.parent.name if _RUN_FOLDER.fullmatch(path.name) else path.name
-
-
-def _telling(each: Sequence[Options]) -> list[str]:
-    """Return the fewest options that tell all rows apart."""
-    keys = sorted(differing(each), key=lambda key: key.count("."))
-    for size in range(1, _LONGEST + 1):
-        for chosen in combinations(keys[:_CANDIDATES], size):
-            short = {key: key for key in chosen}
-            seen = {tuple(describe(one, key, short) for key in chosen) for one in each}
-            if len(seen) == len(each):
-                return list(chosen)
-    return keys
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """Return names that all differ, numbered where they would not."""
-    return [
-        f"{name} ({names[: place + 1].count(name)})" if names.count(name) > 1 else name
-        for place, name in enumerate(names)
-    ]
-
-
 def row_of(name: str, scored: Sequence[ScoredRun]) -> tuple[ComparedRow, list[str]]:
     """Return a row and notes; of two runs with one seed the newer one counts.
+
+    Cells of one sweep that turn out to be equal are no more seeds: those of one of them count.
 
     Args:
         name: Of the row.
         scored: Its runs.
     """
     kept: dict[object, ScoredRun] = {}
-    notes = []
+    scored, notes = _of_one_cell(name, scored)
     for one in sorted(scored, key=lambda one: one.run.time):
         key = one.run.seed if one.run.seed is not None else one.run.folder
         if key in kept:
@@ -164,3 +121,17 @@ def row_of(name: str, scored: Sequence[ScoredRun]) -> tuple[ComparedRow, list[st
         kept[key] = one
     seeds = sorted(kept.values(), key=lambda one: (one.run.seed is None, one.run.seed or 0))
     return ComparedRow(name, tuple(seeds)), notes
+
+
+def _of_one_cell(name: str, scored: Sequence[ScoredRun]) -> tuple[list[ScoredRun], list[str]]:
+    cells = equal_cells(one.run.folder for one in scored)
+    if not cells or differing([one.run.options for one in scored]):
+        return list(scored), []
+    chosen = max(cells, key=lambda cell: (cell.name == name, len(cells[cell])))
+    left_out = [folder for cell, folders in cells.items() if cell != chosen for folder in folders]
+    note = (
+        f"{' and '.join(cell.name for cell in cells)} of {chosen.parent.name} have EQUAL "
+        f"configurations, so they are one row, {name}, made of the runs in {chosen.name}; "
+        f"left out: {', '.join(map(str, left_out))}"
+    )
+    return [one for one in scored if one.run.folder not in left_out], [note]

@@ -44,6 +44,11 @@ def find_runs(paths: Iterable[str | Path]) -> list[Path]:
     return list(found.values())
 
 
+def is_there(path: str) -> bool:
+    """Say whether a path or a pattern means anything that exists."""
+    return bool(_matches(path))
+
+
 def _matches(path: str) -> list[Path]:
     if Path(path).exists():  # a name may have brackets
         return [Path(path)]

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from docre.comparison.differing import Options
 from docre.comparison.document_counts import Levels, counts_path, flat_rates, read_counts
 from docre.comparison.event_files import TrainingLog, kept_step, read_log
-from docre.comparison.options import Options, read_json, read_options, read_yaml
-from docre.comparison.scored_on import ScoredOn
+from docre.comparison.options import read_options
+from docre.comparison.run_files import read_json, read_yaml
+from docre.comparison.scored_on import ScoredOn, is_overall
 
 Split = Literal["test", "dev"]
 
@@ -52,6 +54,12 @@ class TrainedRun:
         """The seed of the training, if it is known."""
         seed = self.record.get("seed", self.config.get("seed_everything"))
         return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
+
+    @property
+    def selected_on(self) -> str | None:
+        """The score that the epoch was chosen on; ``None`` if it is the last one."""
+        selected: str | None = self.config.get("select_on", "f1")
+        return selected
 
     @property
     def time(self) -> str:
@@ -122,11 +130,10 @@ def _belong(counts: Levels, scores: Mapping[str, float]) -> bool:
 
 
 def _logged(run: TrainedRun) -> ScoredRun | None:
-    selected = run.config.get("select_on", "f1")
     mode = (run.config.get("checkpoint") or {}).get("mode", "max")
-    step = kept_step(run.folder, run.log, selected, mode)
+    step = kept_step(run.folder, run.log, run.selected_on, mode)
     scores = {} if step is None else run.log.at(step)
-    if "f1" not in scores and "mention_f1" not in scores and "relation_strict_f1" not in scores:
+    if not any(map(is_overall, scores)):
         return None
     note = "from the log of the training: no counts by document, so nothing is tested"
     return ScoredRun(run, ScoredOn.of_log(run.record, scores), scores, {}, (note,))

@@ -111,7 +111,8 @@ def build_model(
     check_recipe(recipe, allow)
     model_class = _model_class(recipe.model_class, allow)
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(model_class, "model")
+    # arguments without annotations may be there, as they may be in training
+    parser.add_class_arguments(model_class, "model", fail_untyped=False)
     try:
         parsed = parser.parse_object({"model": dict(recipe.arguments)})
         model: DocumentModel = parser.instantiate(parsed).model
@@ -137,7 +138,8 @@ def check_recipe(recipe: Recipe, allow: Sequence[str] = ()) -> None:
             package = path.split(".")[0]
             raise DocreError(
                 f"{place}: {path} is not of docre, and only what is named by allow is imported; if "
-                f"you trust the package {package}: allow=({package!r},)"
+                f"you trust the package {package}: --allow {package}, in Python "
+                f"allow=({package!r},)"
             )
     for place, text in _texts(recipe.arguments, "arguments"):
         if _CLASS.fullmatch(text) and text.split(".")[0] in known:
@@ -176,10 +178,14 @@ def _model_class(path: str, allow: Sequence[str]) -> type[DocumentModel]:
 def _require_class(place: str, path: str, known: Sequence[str]) -> type:
     """Import a class, and see that it is of a package that may be: a module has others inside."""
     module, _, name = path.rpartition(".")
+    package = path.partition(".")[0]
     try:
         found: Any = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise DocreError(f"{place}: {path} cannot be imported: {error}") from error
+    except Exception as error:  # whatever a module of others does when it is imported
+        reason = str(error) or type(error).__name__
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            reason = f"install the package {package}, or put its folder on PYTHONPATH"
+        raise DocreError(f"{place}: {path} cannot be imported: {reason}") from error
     if not isinstance(found, type) or found.__module__.split(".")[0] not in known:
         raise DocreError(f"{place}: {path} is no class of {' or '.join(known)}")
     return found

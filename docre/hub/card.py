@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import msgspec
 
 from docre import __version__
 from docre.hub.citations import bibtex, papers_of
+from docre.markdown_text import plain, table
 
 if TYPE_CHECKING:
     from docre.hub.contents import ModelContents
@@ -133,11 +135,11 @@ def _shown_scores(body: Mapping[str, Any]) -> list[tuple[str, str, float]]:
 def _score_table(scores: Mapping[str, Any]) -> str:
     columns = {split: {k: v for k, _, v in _shown_scores(body)} for split, body in scores.items()}
     keys = [key for key in _SHOWN if any(key in column for column in columns.values())]
-    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-    for key in keys:
-        cells = [f"{100 * c[key]:.2f}" if key in c else "" for c in columns.values()]
-        lines.append(f"| {_SHOWN[key]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    rows = [
+        [_SHOWN[key], *(f"{100 * c[key]:.2f}" if key in c else "" for c in columns.values())]
+        for key in keys
+    ]
+    return table(["", *map(plain, columns)], rows)
 
 
 def _data_lines(run: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[str]:
@@ -145,21 +147,21 @@ def _data_lines(run: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[s
         for split, known in body.get("data", {}).items():
             if isinstance(known, Mapping) and known.get("documents") is not None:
                 yield (
-                    f"* {split}: {known['documents']:,} documents, `{known.get('file')}`, "
-                    f"xxh3_128 `{known.get('xxh3_128')}`"
+                    f"* {plain(split)}: {known['documents']:,} documents, "
+                    f"{_code(known.get('file'))}, xxh3_128 {_code(known.get('xxh3_128'))}"
                 )
 
 
 def _training_lines(run: Mapping[str, Any]) -> Iterator[str]:
     if run.get("command"):
-        yield f"* command: `{' '.join(run['command'])}`"
+        yield f"* command: {_code(' '.join(run['command']))}"
     if run.get("seed") is not None:
         yield f"* seed: {run['seed']}"
     if run.get("parent"):
-        yield f"* begun from: `{run['parent'].get('path')}`"
+        yield f"* begun from: {_code(run['parent'].get('path'))}"
     commit = ((run.get("git") or {}).get("docre") or {}).get("commit")
     if commit:
-        yield f"* code: docre at `{commit}`"
+        yield f"* code: docre at {_code(commit)}"
     if run.get("versions"):
         yield "* versions: " + ", ".join(f"{k} {v}" for k, v in run["versions"].items())
 
@@ -167,4 +169,11 @@ def _training_lines(run: Mapping[str, Any]) -> Iterator[str]:
 def _relation_lines(contents: ModelContents) -> Iterator[str]:
     for name in contents.relations:
         meaning = contents.relations.descriptions.get(name, "")
-        yield f"* `{name}`{': ' + meaning if meaning else ''}"
+        yield f"* {_code(name)}{': ' + plain(meaning) if meaning else ''}"
+
+
+def _code(value: Any) -> str:
+    """Return what is shown as it stands: in more backticks than it has in a row, on one line."""
+    text = " ".join(str(value).split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}" if len(fence) == 1 else f"{fence} {text} {fence}"

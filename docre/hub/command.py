@@ -26,6 +26,7 @@ def export(
     """
     from rich.console import Console
 
+    from docre.console import say_line
     from docre.hub.contents import read_model
     from docre.hub.saving import require_place, save_pretrained
     from docre.quiet import be_quiet
@@ -41,4 +42,4 @@ def export(
     if not contents.facts.get("scores"):
         lines.append(f"the card has no scores: docre test --run {run}")
     for line in lines:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        say_line(Console(), line)

@@ -98,7 +98,8 @@ def read_model(
     Args:
         source: A run folder of ``docre fit``, a checkpoint in one, a folder of ``docre export``, or
             the name of one on the model hub, such as ``org/name``.
-        revision: Branch, tag or commit on the hub.
+        revision: Branch, tag or commit on the hub; a name is asked for there if it is given, even
+            where its first part is a folder of this machine.
         offline: Never use the network.
         allow: Packages beside docre that its classes may be from.
 
@@ -107,7 +108,7 @@ def read_model(
             that is not allowed.
     """
     from docre.hub.exported_folder import is_exported, read_exported
-    from docre.hub.remote import download, is_hub_name
+    from docre.hub.remote import download, is_hub_name, is_on_hub
     from docre.hub.runs import read_run
 
     path = Path(source)
@@ -115,7 +116,7 @@ def read_model(
         read = read_exported(path, allow=allow)
     elif path.exists():
         read = read_run(path, offline=offline, allow=allow)
-    elif is_hub_name(str(source)):
+    elif is_on_hub(path) or (revision is not None and is_hub_name(str(source))):
         read = read_exported(download(str(source), revision, offline), allow=allow)
     else:
         raise DocreError(

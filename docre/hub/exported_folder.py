@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from docre.hub.building import Recipe, build_model
 from docre.hub.contents import ModelContents
 from docre.hub.manifest import check_manifest, check_version, read_json
 from docre.hub.runs import load_weights
+from docre.hub.safetensors_file import read_safetensors
 from docre.pretrained import load_tokenizer
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def read_exported(folder: Path, *, allow: Sequence[str] = ()) -> ModelContents:
         model = build_model(recipe, relations.names, config.types, str(tokenizer), allow)
     except (DocreError, msgspec.ValidationError) as error:
         raise DocreError(f"{folder / CONFIG}: {error}") from error
-    load_weights(model, read_weights(folder / WEIGHTS), str(folder / WEIGHTS))
+    load_weights(model, read_safetensors(folder / WEIGHTS), str(folder / WEIGHTS))
     return ModelContents(
         model=model,
         relations=relations,
@@ -108,10 +109,9 @@ def read_config(folder: Path) -> ExportedConfig:
     """
     path = folder / CONFIG
     body = read_json(path)
-    if isinstance(body.get("format_version"), int):
-        check_version(body["format_version"], path)  # before keys that are not known yet
     if body.get("library_name") != LIBRARY:
         raise DocreError(f"{path} is of another library: its library_name is not {LIBRARY}")
+    check_version(body.get("format_version"), path)  # before keys that are not known yet
     try:
         return msgspec.convert(body, ExportedConfig)
     except msgspec.ValidationError as error:
@@ -122,21 +122,6 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """Return what a folder says of how its model was made; empty if it says nothing."""
     path = folder / FACTS
     return read_json(path) if path.is_file() else {}
-
-
-def read_weights(path: Path) -> Mapping[str, Any]:
-    """Return the tensors of a safetensors file.
-
-    Raises:
-        DocreError: If it is none, or damaged.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise DocreError(f"{path} is no safetensors file that can be read: {error}") from error
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:

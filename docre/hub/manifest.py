@@ -22,19 +22,23 @@ _CODE = frozenset(
         *(".bin", ".pt", ".pth", ".ckpt", ".h5"),
     }
 )
-# What else may lie in a folder beside what the manifest names: nothing of it is read.
-_READ = ("config.json", "model.safetensors", "calibration.json", "facts.json", "tokenizer/")
+# What is read; other files may lie beside it.
+_READ = ("config.json", "model.safetensors", "calibration.json", "facts.json")
+_READ_FOLDER = "tokenizer/"
+# What people write into any folder, and hubs into theirs: never read, so it may be changed.
+_FOR_PEOPLE = frozenset({".gitattributes", ".gitignore", "license", "license.txt", "notice"})
+_SHOWN = frozenset({".md", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"})
 
 
 def write_manifest(folder: Path) -> None:
-    """Write the checksums of all files that are in a folder."""
+    """Write the checksums of all files in a folder that are read: a card is there to be edited."""
     files = {
         path.relative_to(folder).as_posix(): {
             "size": path.stat().st_size,
             "sha256": sha256_of(path),
         }
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not _is_for_people(path)
     }
     body = msgspec.json.encode({"format_version": FORMAT_VERSION, "files": files})
     (folder / NAME).write_bytes(msgspec.json.format(body, indent=1))
@@ -47,12 +51,14 @@ def check_manifest(folder: Path) -> None:
         DocreError: If it is not, with the file and what is wrong with it.
     """
     body = read_json(folder / NAME)
-    version, files = body.get("format_version"), body.get("files")
-    if not isinstance(version, int) or not isinstance(files, dict):
-        raise DocreError(f"{folder / NAME} names no format_version and files")
-    check_version(version, folder / NAME)
+    check_version(body.get("format_version"), folder / NAME)
+    files = body.get("files")
+    if not isinstance(files, dict):
+        raise DocreError(f"{folder / NAME} names no files")
     for name, known in files.items():
         _check_name(folder, name)
+        if _is_for_people(Path(name)):
+            continue  # an older docre named them
         if not isinstance(known, dict):
             raise DocreError(f"{folder / NAME}: {name} has no size and sha256")
         _check_file(folder / name, known)
@@ -63,12 +69,18 @@ def check_manifest(folder: Path) -> None:
         _check_found(folder, path, files)
 
 
-def check_version(version: int, path: Path) -> None:
+def check_version(version: object, path: Path) -> None:
     """Refuse what a newer docre wrote.
 
+    Args:
+        version: What a file has as its ``format_version``.
+        path: The file.
+
     Raises:
-        DocreError: If it did.
+        DocreError: If it did, or that is no version.
     """
+    if type(version) is not int or version < 1:  # True is an int, and no version
+        raise DocreError(f"{path} has no format_version that is a number from 1 on: {version!r}")
     if version > FORMAT_VERSION:
         raise DocreError(
             f"{path} has format_version {version}, this docre reads up to {FORMAT_VERSION}: "
@@ -91,6 +103,10 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DocreError(f"{path} is damaged: it holds no object")
     return found
+
+
+def _is_for_people(path: Path) -> bool:
+    return path.name.lower() in _FOR_PEOPLE or path.suffix.lower() in _SHOWN
 
 
 def _check_name(folder: Path, name: str) -> None:
@@ -125,5 +141,5 @@ def _check_found(folder: Path, path: Path, files: dict[str, Any]) -> None:
         raise DocreError(
             f"{path} does not belong here and could hold code: a folder of docre export has none"
         )
-    if name.startswith(_READ):
+    if name in _READ or (name.startswith(_READ_FOLDER) and not _is_for_people(path)):
         raise DocreError(f"{path} does not belong here: {NAME} does not name it")

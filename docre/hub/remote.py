@@ -19,8 +19,10 @@ from docre.hub.exported_folder import (
 )
 from docre.hub.manifest import NAME, check_manifest
 
+# What a model is made of: of an older one in the same repository nothing of it may stay.
+_PARTS = (CONFIG, WEIGHTS, f"{TOKENIZER}/*", CALIBRATION, FACTS, NAME)
 # Nothing else is fetched, whatever else a repository has.
-_FILES = (CONFIG, WEIGHTS, f"{TOKENIZER}/*", CALIBRATION, FACTS, CARD, NAME)
+_FILES = (*_PARTS, CARD)
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
@@ -30,13 +32,24 @@ class HubApi(Protocol):
     def create_repo(self, repo_id: str, *, private: bool | None, exist_ok: bool) -> Any:
         """Make a repository that is not there."""
 
-    def upload_folder(self, *, repo_id: str, folder_path: str, commit_message: str) -> Any:
-        """Put the files of a folder into it."""
+    def upload_folder(
+        self, *, repo_id: str, folder_path: str, commit_message: str, delete_patterns: list[str]
+    ) -> Any:
+        """Put the files of a folder into it; others that fit a pattern are deleted with that."""
 
 
 def is_hub_name(source: str) -> bool:
     """Say whether a text can be the name of a model on the hub."""
     return _HUB_NAME.fullmatch(source) is not None and not source.startswith((".", "/"))
+
+
+def is_on_hub(source: str | Path) -> bool:
+    """Say whether a model is to be looked for on the hub: it is nothing of this machine.
+
+    ``runs/none`` beside a folder ``runs`` is a run that is not there, and no name to ask for.
+    """
+    path = Path(source)
+    return is_hub_name(str(source)) and not path.exists() and not path.parent.is_dir()
 
 
 def download(name: str, revision: str | None = None, offline: bool = False) -> Path:
@@ -59,7 +72,7 @@ def download(name: str, revision: str | None = None, offline: bool = False) -> P
         folder = snapshot_download(
             name, revision=revision, allow_patterns=list(_FILES), local_files_only=offline
         )
-    except (OSError, ValueError) as error:  # all errors of the hub are OSError or ValueError
+    except Exception as error:  # those of the hub, or of whatever HTTP client it uses
         reason = " ".join(str(error).split())
         where = "on this machine (offline)" if offline else "on the hub"
         raise DocreError(
@@ -80,7 +93,7 @@ def push_to_hub(
     message: str = "A model of docre",
     api: HubApi | None = None,
 ) -> str:
-    """Put a model onto the hub.
+    """Put a model onto the hub; of an older one in the same place nothing stays.
 
     Args:
         model: A folder of ``docre export``, or whatever :func:`save_pretrained` takes.
@@ -94,7 +107,7 @@ def push_to_hub(
         The name to load it by.
 
     Raises:
-        DocreError: If the folder is damaged or the hub refuses it.
+        DocreError: If the folder is damaged, or the hub cannot be reached or refuses it.
     """
     from tempfile import TemporaryDirectory
 
@@ -113,7 +126,13 @@ def push_to_hub(
         check_manifest(folder)
         try:
             chosen.create_repo(repo_id, private=private, exist_ok=True)
-            chosen.upload_folder(repo_id=repo_id, folder_path=str(folder), commit_message=message)
-        except (OSError, ValueError) as error:
-            raise DocreError(f"the hub does not take {repo_id}: {error}") from error
+            chosen.upload_folder(
+                repo_id=repo_id,
+                folder_path=str(folder),
+                commit_message=message,
+                delete_patterns=list(_PARTS),
+            )
+        except Exception as error:  # those of the hub, or of whatever HTTP client it uses
+            reason = str(error) or type(error).__name__
+            raise DocreError(f"the hub does not take {repo_id}: {reason}") from error
     return repo_id

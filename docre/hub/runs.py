@@ -16,6 +16,7 @@ from docre.data.relations import RelationSet
 from docre.errors import DocreError
 from docre.hub.building import build_model, predicting_recipe
 from docre.hub.contents import ModelContents
+from docre.hub.descriptions import described
 from docre.parent import best_checkpoint, read_checkpoint
 from docre.pretrained import load_tokenizer, resolve_pretrained
 
@@ -147,10 +148,11 @@ def _tokenizer_place(name: str, run: Path) -> str:
 
 
 def _relations(run: Path, names: Sequence[str]) -> RelationSet:
-    """Return the relations of a checkpoint, with the descriptions that its run knows."""
+    """Return the relations of a checkpoint, with the descriptions that its run or docre knows."""
     path = run / "relations.json"
     known = _json(path) if path.is_file() else {}
-    return RelationSet(tuple(names), {name: known[name] for name in names if known.get(name)})
+    described_there = {name: known[name] for name in names if known.get(name)}
+    return described(RelationSet(tuple(names), described_there))
 
 
 def _scores(run: Path, checkpoint: Path) -> dict[str, Any]:

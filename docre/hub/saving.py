@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from docre.hub.exported_folder import (
     is_exported,
 )
 from docre.hub.manifest import FORMAT_VERSION, write_manifest
+from docre.hub.whole_folder import clear_leftovers, whole_folder
 
 
 def save_pretrained(
@@ -53,7 +51,7 @@ def save_pretrained(
     contents = model if isinstance(model, ModelContents) else read_model(model)
     # a class of one's own is written all the same; whoever reads it has to allow its package
     check_recipe(contents.recipe, _packages(contents.recipe.to_dict()))
-    with _whole(target) as part:
+    with whole_folder(target) as part:
         _write(part, contents)
     return target
 
@@ -139,29 +137,15 @@ def _json(path: Path, body: Any) -> None:
 def require_place(target: Path, overwrite: bool) -> None:
     """Refuse to write over anything but an older folder that may be replaced.
 
+    What killed exports left there is cleared before.
+
     Raises:
         DocreError: If something is there.
     """
+    clear_leftovers(target)
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not target.is_dir() or not is_exported(target):
         raise DocreError(f"{target} is something else than a folder of docre export: it is kept")
     if not overwrite:
         raise DocreError(f"{target} is there already: choose another folder, or --overwrite")
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[Path]:
-    """Give a folder to write into that takes its place when it is complete."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    try:
-        part.mkdir()
-        yield part
-        if target.exists():
-            target.replace(old)
-        part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

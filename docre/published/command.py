@@ -47,18 +47,23 @@ def convert(
         console: Where to print; standard output if left out.
 
     Raises:
-        DocreError: If the weights are not of that system, or the folder cannot be written.
+        DocreError: If the weights are not of that system, an option has no such value, or the
+            folder cannot be written.
     """
     if encoder is None:
         raise DocreError("docre convert needs --encoder NAME, what the system was trained from")
 
-    from docre.hub import save_pretrained
+    from docre.console import say_line
+    from docre.hub.saving import require_place, save_pretrained
     from docre.published.converting import convert_weights
     from docre.published.label_names import label_names
     from docre.published.systems import SYSTEMS
     from docre.quiet import be_quiet
 
     be_quiet()
+    if system not in SYSTEMS:
+        raise DocreError(f"system: {system!r} is none of {', '.join(SYSTEMS)}")
+    require_place(output, overwrite)
     names = label_names(relations, types, dataset)
     found = convert_weights(
         SYSTEMS[system], weights, encoder, names, dataset, exact, top_k, offline
@@ -67,16 +72,12 @@ def convert(
     console = console or Console()
     if found.dead:
         parts = sorted({_part(name) for name in found.dead})
-        _say(console, f"left out, as it is never used: {', '.join(parts)}")
+        say_line(console, f"left out, as it is never used: {', '.join(parts)}")
     for note in found.notes:
-        _say(console, f"note: {note}")
-    _say(console, f"written to {output}")
+        say_line(console, f"note: {note}")
+    say_line(console, f"written to {output}")
 
 
 def _part(name: str) -> str:
     """Return the module that a parameter is of."""
     return name.rpartition(".")[0]
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -19,7 +19,7 @@ from docre.published.encoder_config import encoder_config
 from docre.published.label_names import LabelNames
 from docre.published.origins import Collected, collect
 from docre.published.reading import read_weights, without_wrapper
-from docre.published.system import Conversion, Dataset, Setting, System
+from docre.published.system import Conversion, Dataset, Setting, System, require_dataset
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -62,12 +62,16 @@ def convert_weights(
         names: Relations and entity types in the order of the columns.
         dataset: Data set they were trained on.
         exact: Compute as the released code does, its slips included.
-        top_k: Most relations of a pair; those of the system if left out.
+        top_k: Most relations of a pair; those of the system if left out, 0 for no cap.
         offline: Never use the network.
 
     Raises:
-        DocreError: If the weights are not of that system, that encoder or those relations.
+        DocreError: If the weights are not of that system, that encoder or those relations, or an
+            option has no such value.
     """
+    require_dataset(dataset)
+    if top_k is not None and top_k < 0:
+        raise DocreError(f"top_k: at least 1, or 0 for no cap, not {top_k}")
     path = Path(weights)
     given = without_wrapper(read_weights(path, system.stand_ins), system.wrappers)
     tokenizer = load_tokenizer(encoder, offline)

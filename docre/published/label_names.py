@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from docre.data.reading import read_bytes
 from docre.data.relations import DOCRED_TYPES, RelationSet
 from docre.errors import DocreError
-from docre.published.system import Dataset
+from docre.hub.descriptions import described
+from docre.published.system import Dataset, require_dataset
 
 
 class LabelNames(NamedTuple):
@@ -32,7 +33,7 @@ def label_names(
         dataset: Data set that the weights were trained on.
 
     Raises:
-        DocreError: If the file is neither.
+        DocreError: If the file is neither, or there is no such data set.
     """
     known = _of_dataset(dataset)
     if relations is None:
@@ -41,8 +42,9 @@ def label_names(
         raise DocreError(f"--relations: no such file: {relations}")
     both = _types_file(relations)
     if both is None:
-        return LabelNames(RelationSet.from_file(relations), tuple(types or known.types))
-    return LabelNames(both.relations, tuple(types or both.types))
+        found = described(RelationSet.from_file(relations))
+        return LabelNames(found, tuple(types or known.types))
+    return LabelNames(described(both.relations), tuple(types or both.types))
 
 
 def _of_dataset(dataset: Dataset) -> LabelNames:
@@ -55,6 +57,7 @@ def _of_dataset(dataset: Dataset) -> LabelNames:
             RelationSet(CHEMDISGENE_RELATIONS), ("Chemical", "Disease", "Gene")
         ),
     }
+    require_dataset(dataset)
     return names.get(dataset, LabelNames(RelationSet.docred(), DOCRED_TYPES))
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from docre.errors import DocreError
+from docre.hub.safetensors_file import read_safetensors
 
 # Where trainers keep the weights in what they save.
 _WITHIN = ("state_dict", "checkpoint", "model_state_dict", "model")
@@ -37,7 +38,7 @@ def read_weights(path: str | Path, stand_ins: Sequence[str] = ()) -> dict[str, T
         what = "is a folder: name the file of weights in it" if path.is_dir() else "does not exist"
         raise DocreError(f"{path} {what} ({', '.join(_SUFFIXES)})")
     if path.suffix == ".safetensors":
-        return _in_float32(_read_safetensors(path))
+        return _in_float32(_weights_within(read_safetensors(path), path))
     return _in_float32(_weights_within(_read_pickle(path, stand_ins), path))
 
 
@@ -52,17 +53,6 @@ def without_wrapper(weights: Mapping[str, Tensor], wrappers: Sequence[str]) -> d
     for wrapper in wrappers:
         if found and all(name.startswith(wrapper) for name in found):
             found = {name.removeprefix(wrapper): value for name, value in found.items()}
-    return found
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        found: dict[str, Tensor] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DocreError(f"{path} is no safetensors file that can be read: {error}") from error
     return found
 
 
@@ -119,8 +109,11 @@ def _weights_within(found: Any, path: Path) -> dict[str, Tensor]:
         for inner in (found, *(found.get(key) for key in _WITHIN)):
             if isinstance(inner, Mapping) and inner and _is_weights(inner):
                 return dict(inner)
-    shown = ", ".join(map(str, list(found)[:5])) if isinstance(found, Mapping) else type(found)
-    raise DocreError(f"{path} has no weights by name; it holds {shown}")
+        shown = ", ".join(map(str, list(found)[:5]))
+        what = f"it holds {shown}" if found else "it is empty"
+    else:
+        what = f"it holds a {type(found).__name__}"
+    raise DocreError(f"{path} has no weights by name; {what}")
 
 
 def _is_weights(found: Mapping[Any, Any]) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
 from docre.data.features import FeatureSettings
+from docre.errors import DocreError
 from docre.published.origins import OriginOf
 
 Dataset = Literal["docred", "cdr", "gda", "chemdisgene"]
@@ -16,6 +17,16 @@ PAIR_MODEL = "docre.model.DocREModel"
 JOINT_MODEL = "docre.joint_model.JointModel"
 # Tokens of a document that the readers of the pair systems keep.
 PUBLISHED_TOKENS = 1024
+
+
+def require_dataset(name: str) -> None:
+    """Refuse a data set that no system has conventions for.
+
+    Raises:
+        DocreError: If it is none of those that are known.
+    """
+    if name not in get_args(Dataset):
+        raise DocreError(f"dataset: {name!r} is none of {', '.join(get_args(Dataset))}")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from docre.errors import DocreError
 
 if TYPE_CHECKING:
     from docre.sweep.cells import Sweep
+    from docre.sweep.understood import UnderstoodCell
     from docre.sweep.work import RunWork
 
 Say = Callable[[str], None]
@@ -31,7 +32,7 @@ def sweep(
         jobs: Runs at a time, each with a share of the cores and a GPU of its own where there are
             any; 0 runs nothing and compares what is there.
         only: Run this one alone, by its number, and compare nothing.
-        dry_run: Print the commands that would run, and do nothing.
+        dry_run: Print the commands that would run, or the script with --slurm, and do nothing.
         slurm: Write a script for SLURM to this file, one task a run, and do nothing else; with
             --jobs no more than that many tasks at a time.
         runs: Folder of all runs; that of the sweep is made in it.
@@ -44,8 +45,10 @@ def sweep(
 
     from docre.sweep.ending import compare_finished
     from docre.sweep.running import run_all
+    from docre.sweep.slurm import slurm_script
     from docre.sweep.sweep_file import find_sweep, read_sweep
     from docre.sweep.table import terminal_table
+    from docre.sweep.understood import understand
     from docre.sweep.work import INTERRUPTED, RunWork
 
     known = read_sweep(find_sweep(file))
@@ -56,7 +59,13 @@ def sweep(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.file.flush()  # before what a command itself prints
 
-    every = known.runs(_extra(set or (), known))
+    def understood() -> dict[str, UnderstoodCell]:
+        # not among what is printed to be used: a script, commands
+        told = Console(stderr=True)
+        return understand(known, root, extra, told.print, keep=not dry_run)
+
+    extra = _extra(set or (), known)
+    every = known.runs(extra)
     if jobs < 0:
         raise DocreError(f"--jobs {jobs}: expected a number of runs at a time, or 0")
     if only is not None and slurm is not None:
@@ -67,9 +76,22 @@ def sweep(
     chosen = works if only is None else [works[only - 1]]
     _check(chosen)
     if slurm is not None:
-        _write_script(Path(slurm), root, works, _command(file, runs, set or ()), jobs)
+        text = slurm_script(
+            file=Path(slurm),
+            folder=root,
+            runs=every,
+            command=_command(file, runs, set or ()),
+            at_once=jobs,
+            on_gpus=any(cell.accelerator != "cpu" for cell in understood().values()),
+        )
+        if dry_run:
+            say(text.rstrip())
+            return 0
+        _write_script(Path(slurm), text, root)
         say(f"{slurm}: {len(every)} tasks; submit it with sbatch, from this folder")
         return 0
+    if (jobs or dry_run) and not all(work.is_finished for work in chosen):
+        understood()
     if dry_run:
         _say_commands(chosen, say)
         return 0
@@ -130,13 +152,9 @@ def _command(file: str, runs: str, given: Sequence[str]) -> list[str]:
     return [*words, *(f"--set={word}" for word in given)]
 
 
-def _write_script(
-    file: Path, root: Path, works: Sequence[RunWork], command: Sequence[str], jobs: int
-) -> None:
+def _write_script(file: Path, text: str, folder: Path) -> None:
     from docre.data.writing import atomic_file
-    from docre.sweep.slurm import slurm_script
 
-    root.mkdir(parents=True, exist_ok=True)  # SLURM does not make it for what tasks print
-    text = slurm_script(file, root, [work.run for work in works], command, jobs)
+    folder.mkdir(parents=True, exist_ok=True)  # SLURM does not make it for what tasks print
     with atomic_file(file) as script:
         script.write(text.encode())

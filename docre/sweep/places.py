@@ -78,10 +78,20 @@ def available_gpus(environment: Mapping[str, str]) -> list[str]:
     return names[:end]
 
 
-def last_line(folder: Path) -> str:
-    """Return what a command printed last, which says most often why it failed."""
+def telling_line(folder: Path) -> str:
+    """Return the line of the last command's output that says most likely why it failed.
+
+    That is the last one with ``error:``, of ours or of Python; without one the last line.
+    """
     path = folder / OUTPUT
     if not path.exists():
         return ""
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    last = ""
+    for line in reversed(path.read_text(encoding="utf-8", errors="replace").split("\n")):
+        text = line.strip()
+        if text.startswith("$ docre "):
+            break
+        if "error:" in text.lower():
+            return text
+        last = last or text
+    return last

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from docre.chain.commands import ChainStep
-from docre.sweep.places import OUTPUT, LocalPlaces, last_line
+from docre.readable import duration
+from docre.sweep.places import OUTPUT, LocalPlaces, telling_line
 from docre.sweep.pool import Pool
-from docre.sweep.table import duration
 from docre.sweep.work import INTERRUPTED, RunWork
 
 
@@ -41,8 +41,8 @@ class RunNews:
         if status == INTERRUPTED:
             self.say(f"{self._title(work)}: interrupted")
             return
-        if not reason and self.to_files and (said := last_line(work.folder)):
-            reason = f"{work.folder / OUTPUT} ends: {said}"
+        if not reason and self.to_files and (said := telling_line(work.folder)):
+            reason = f"{work.folder / OUTPUT}: {said}"
         self.say(f"{self._title(work)}: failed (status {status})" + (f"; {reason}" * bool(reason)))
 
     def _title(self, work: RunWork) -> str:

@@ -28,8 +28,7 @@ _SCRIPT = """\
 #SBATCH --array={array}
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=4
-#SBATCH --gpus=1
-#SBATCH --mem=32G
+{gpus}#SBATCH --mem=32G
 #SBATCH --time=24:00:00
 #SBATCH --requeue
 #SBATCH --open-mode=append
@@ -43,7 +42,12 @@ exec {task} --only "$SLURM_ARRAY_TASK_ID"
 
 
 def slurm_script(
-    file: Path, folder: Path, runs: Sequence[SweepRun], command: Sequence[str], at_once: int
+    file: Path,
+    folder: Path,
+    runs: Sequence[SweepRun],
+    command: Sequence[str],
+    at_once: int,
+    on_gpus: bool,
 ) -> str:
     """Return the text of a script.
 
@@ -53,6 +57,7 @@ def slurm_script(
         runs: The runs, numbered from one.
         command: The command of the whole sweep.
         at_once: The most tasks at a time; all of them if 1.
+        on_gpus: Ask for a GPU for each task.
     """
     limit = f"%{at_once}" if at_once > 1 else ""
     return _SCRIPT.format(
@@ -61,6 +66,7 @@ def slurm_script(
         runs="\n".join(f"# {run.number:>4}  {run.name}" for run in runs),
         name=shlex.quote(folder.name),
         array=f"1-{len(runs)}{limit}",
+        gpus="#SBATCH --gpus=1\n" if on_gpus else "",
         output=shlex.quote(f"{folder}/slurm_%a.txt"),
         task=shlex.join(command),
     )

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from docre.chain.state import StageState
+from docre.readable import duration, epochs, percent
 from docre.sweep.work import RunWork
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-COLUMNS = ("run", "status", "epochs (best)", "dev F1", "test F1", "time")
+COLUMNS = ("run", "status", "epochs (best)", "dev F1", "test F1", "wall")
 
 
 def cells_of(work: RunWork) -> tuple[str, ...]:
@@ -20,9 +21,9 @@ def cells_of(work: RunWork) -> tuple[str, ...]:
     return (
         work.run.name,
         work.status,
-        _epochs(known),
-        *(_percent(known.scores.get(split, {}).get("f1")) for split in ("dev", "test")),
-        duration(known.seconds) if known.steps else "-",
+        epochs(known.epochs, known.best_epoch),
+        *(percent(known.scores.get(split, {}).get("f1")) for split in ("dev", "test")),
+        duration(known.seconds if known.steps else None),
     )
 
 
@@ -43,20 +44,3 @@ def terminal_table(name: str, works: Iterable[RunWork]) -> Table:
     for work in works:
         table.add_row(*cells_of(work))
     return table
-
-
-def duration(seconds: float) -> str:
-    """Return hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
-def _epochs(known: StageState) -> str:
-    if known.epochs is None:
-        return "-"
-    best = known.best_epoch
-    return str(known.epochs) if best is None else f"{known.epochs} ({best})"
-
-
-def _percent(score: float | None) -> str:
-    return "-" if score is None else f"{100 * score:.2f}"

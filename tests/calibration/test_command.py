@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from contextlib import chdir
 
 import numpy as np
 import pytest
@@ -15,12 +14,9 @@ from docre.calibration.judged import judge
 from docre.errors import DocreError
 from docre.joint import JointThresholds
 from docre.joint_tuning.thresholds_file import write_thresholds
-from docre.opened_run import open_run
 from docre.scoring.extraction import extractions
 from docre.scoring.joint import items
 from tests.hub.runs import batches_of, trained
-
-CPU = ["--trainer.accelerator=cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +26,7 @@ def pair():
 
 @pytest.fixture(scope="module")
 def opened(pair):
-    with chdir(pair.parents[2]):
-        return open_run(pair, arguments=CPU)
+    return batches_of(pair)[0]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +127,8 @@ def test_joint_models(joint, tmp_path, monkeypatch, caplog):
                     (told.entities[relation.head], told.entities[relation.tail]),
                 )
                 expected.append((relation.score, key in true))
-    folds = judge(open_run(joint, arguments=CPU, kind=torch.nn.Module))
+    opened.model._documents = {}
+    folds = judge(opened)
     margins = np.concatenate(
         [np.repeat(f.predicted.margins, f.predicted.weights.astype(int)) for f in folds]
     )

@@ -53,10 +53,15 @@ def test_everything_at_once(runs, tmp_path):
     assert sorted(path.name for path in paths["tensorboard"].iterdir()) == ["w4", "w8"]
 
 
-def test_names(runs):
+def test_names(runs, tmp_path):
     _, text = printed([str(runs)], names=[f"four={runs / 'w4'}"])
     assert "four" in text
     assert "w4" not in text.split("\n- ")[0]
+    found, _ = printed([str(runs)], names=[f"width=4={runs / 'w4'}"])
+    assert found.tables[0].rows[0].name == "width=4"
+    equal = write_run(tmp_path / "memory=none" / "seed_1", 1, None, scores_of(0.5, 1))
+    found, _ = printed([str(equal)], names=[f"A={equal}"])
+    assert found.tables[0].rows[0].name == "A"
     for wrong in ("four", "=x", "four="):
         with pytest.raises(DocreError, match="--names: it is NAME=FOLDER"):
             compare([str(runs)], names=[wrong])

@@ -35,7 +35,8 @@ def sweep(tmp_path_factory):
 
 
 def notes(comparison):
-    return "\n".join([*comparison.notes, *(n for table in comparison.tables for n in table.notes)])
+    each = [(*table.notes, *table.remarks) for table in comparison.tables]
+    return "\n".join([note for one in each for note in one] + list(comparison.notes))
 
 
 def test_means_over_seeds_and_differences(sweep):
@@ -110,6 +111,7 @@ def test_equal_seeds_give_equal_numbers(sweep):
 
 
 OTHER_FACTS = Facts.from_documents(DOCUMENTS[6:9], "other.json")
+NARROW = config_of(model__head__width=8)
 USUAL = {"scores": scores_of(0.5, 1)}
 
 
@@ -121,16 +123,11 @@ USUAL = {"scores": scores_of(0.5, 1)}
             {"scores": scores_of(0.5, 1, documents=DOCUMENTS[:30])},
             "30 documents of the file instead of 40",
         ),
-        (
-            {"scores": scores_of(0.5, 1, facts=(OTHER_FACTS,))},
-            "Ign F1 leaves out other facts: other.json",
-        ),
-        ({"scores": scores_of(0.5, 1, facts=())}, "other facts: no facts instead of train.json"),
         ({**USUAL, "split": "dev"}, "the dev split instead of test"),
         ({"scores": joint_scores_of(0.5, 1)}, "joint extraction instead of triples"),
     ],
 )
-def test_other_data_labels_facts_or_splits_stand_apart(tmp_path, run, reason):
+def test_other_data_labels_or_splits_stand_apart(tmp_path, run, reason):
     for seed in (1, 2):
         write_run(tmp_path / "usual" / f"seed_{seed}", seed, None, scores_of(0.5, seed))
     other = config_of(model__head__width=8)
@@ -324,3 +321,120 @@ def test_no_scores_at_all(tmp_path):
     write_run(tmp_path / "a")
     with pytest.raises(DocreError, match="none of the 1 runs has scores: docre test --run FOLDER"):
         compare([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ((OTHER_FACTS,), "it leaves out other facts, other.json"),
+        ((), "scored without facts, not with train.json"),
+    ],
+)
+def test_other_facts_leave_one_table_without_their_ign_f1(tmp_path, facts, why):
+    write_run(tmp_path / "strange" / "seed_1", 1, NARROW, scores_of(0.5, 9, facts=facts))
+    for name, config in {"usual": config_of(), "wide": config_of(model__head__width=99)}.items():
+        for seed in (1, 2):
+            write_run(tmp_path / name / f"seed_{seed}", seed, config, scores_of(0.5, seed))
+    found = compare([tmp_path], samples=20)
+    (table,) = found.tables
+    strange = found.row("strange")
+    assert (strange.mean("f1"), strange.mean("ign_f1")) == (scores_of(0.5, 9).f1, None)
+    assert table.tested("wide", "f1") is not None
+    assert table.differences["usual", "wide"].keys() >= {"f1", "ign_f1"}
+    assert "f1" in table.differences["strange", "usual"]
+    assert "ign_f1" not in table.differences["strange", "usual"]
+    assert f"no Ign F1 of strange: {why}" in notes(found)
+    assert "Ign F1 without train.json" in str(table.on)
+
+
+def test_a_joint_log_has_f1_as_another_name_of_a_level(tmp_path):
+    levels = ("mention", "entity", "relation_strict")
+    curves = {f"val/{level}_f1": [(5, 0.25), (11, 0.5)] for level in levels}
+    write_log(write_run(tmp_path / "a"), {**curves, "val/f1": curves["val/relation_strict_f1"]})
+    (table,) = compare([tmp_path], split="dev").tables
+    assert table.on.task == "joint"
+    assert list(table.scores) == [f"{level}_f1" for level in reversed(levels)]
+
+
+def test_steps_of_other_scalars_are_no_epochs(tmp_path):
+    folder = write_run(tmp_path / "a", config=config_of(select_on=None))
+    write_log(folder, {"val/f1": [(5, 0.25), (11, 0.5)], "val/gold": [(6, 9.0), (12, 9.0)]})
+    found = compare([folder], split="dev")
+    assert found.row("a").mean("f1") == 0.5
+    # nothing was chosen on these documents
+    assert "was chosen on these documents" not in notes(found)
+
+
+def test_scores_that_are_asked_for(sweep):
+    first = scores_of(0.4, 1).to_record()["scores"]
+    relation = next(n for n in first if n.startswith("relation/") and n.endswith("/recall"))
+    wanted = ["macro_f1", "intra/f1", "f1", relation]
+    found = compare([sweep], samples=20, scores=wanted)
+    (table,) = found.tables
+    assert list(table.scores) == wanted
+    assert list(table.scores.values())[:3] == ["macro F1", "intra F1", "F1"]
+    assert found.row("slots_50").values("macro_f1")[0] == first["macro_f1"]
+    assert table.tested("slots_100", "f1") is not None
+    assert table.tested("slots_100", "macro_f1") is None
+    assert table.difference("slots_100", "macro_f1") > 0
+    assert "their counts by document are not kept: macro F1, intra F1" in notes(found)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (["gold"], "--scores gold is no F1, precision or recall"),
+        (["macro_f"], "near it: .*macro_f1"),
+        (["f1", "f1"], "f1 is there twice"),
+    ],
+)
+def test_scores_that_there_are_not(sweep, scores, message):
+    with pytest.raises(DocreError, match=message):
+        compare([sweep], samples=1, scores=scores)
+
+
+def test_the_dashboard_makes_no_row(tmp_path):
+    for seed in (1, 2, 3, 4):
+        board = {"dashboard": {"hparams": True, "images": [1, 2]}} if seed > 2 else {}
+        config = {**config_of(trainer__num_sanity_val_steps=seed), **board}
+        write_run(tmp_path / f"r/version_{seed}", seed, config, scores_of(0.5, seed))
+    (table,) = compare([tmp_path]).tables
+    assert [row.seeds for row in table.rows] == [(1, 2, 3, 4)]
+
+
+def test_what_weighs_most_is_said_first(tmp_path):
+    other = config_of(
+        trainer__max_epochs=9,
+        data__noise=1,
+        model__head__width=8,
+        model__head__memory=None,
+    )
+    for name, config in {"a": config_of(), "b": other}.items():
+        write_run(tmp_path / name, 1, config, scores_of(0.5, name), "dev", "dddd")
+    third = config_of(model__head__width=77)
+    write_run(tmp_path / "c", 1, third, scores_of(0.5, 1), "test")
+    found = compare([tmp_path / "a", tmp_path / "b", tmp_path / "c"], samples=5)
+    (_, table) = found.tables
+    assert "the epoch of each run was chosen on these documents" in table.notes[0]
+    (line,) = [one for one in table.remarks if one.startswith("rows differ in")]
+    places = [line.index(name) for name in ("memory (", "width", "data.noise", "max_epochs")]
+    assert places == sorted(places)
+    assert "77" not in line  # that of the other table
+
+
+def test_equal_cells_of_a_sweep_are_one_row_and_that_is_said(tmp_path):
+    cells = {"equal": (config_of(), 0.2), "other": (NARROW, 0.5), "base": (config_of(), 0.8)}
+    for name, (config, quality) in cells.items():
+        for seed in (1, 2):
+            scores = scores_of(quality, seed)
+            # the newer ones are one seed of each
+            time = f"2026-01-0{seed if name == 'base' else 3 - seed}T00:00:00+00:00"
+            write_run(tmp_path / f"s/{name}/seed_{seed}", seed, config, scores, time=time)
+    folders = [tmp_path / "s" / name for name in cells]
+    found = compare(folders, samples=5, baseline=tmp_path / "s" / "base")
+    (table,) = found.tables
+    assert [row.name for row in table.rows] == ["equal", "other"]
+    assert table.baseline == "equal"
+    assert found.row("equal").values("f1") == tuple(scores_of(0.2, seed).f1 for seed in (1, 2))
+    assert "equal and base of s have EQUAL configurations" in notes(found)
+    assert "is newer" not in notes(found)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from docre.comparison.differing import differing
 from docre.comparison.option_names import describe, short_names
-from docre.comparison.options import differing, read_options
+from docre.comparison.options import read_options
 from docre.errors import DocreError
 from tests.comparison.folders import CONFIG, config_of, write_run
 

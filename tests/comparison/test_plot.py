@@ -1,5 +1,7 @@
 """The picture of a comparison has its numbers."""
 
+from dataclasses import replace
+
 import pytest
 
 from docre.comparison import compare
@@ -106,3 +108,23 @@ def test_no_global_state_is_left(rows, tmp_path):
     write_plot(rows, tmp_path / "a.png")
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or pyplot.get_fignums() == []
+
+
+def test_the_legend_says_what_every_sign_is(rows, slots):
+    for made in (rows, slots):
+        (legend,) = plot(made).legends
+        texts = [text.get_text() for text in legend.get_texts()]
+        assert texts == ["F1", "Ign F1", "± one standard deviation over seeds", "a seed"]
+
+
+def test_equal_lines_stay_visible(slots):
+    (axes,) = plot(slots).axes
+    assert [line.get_linestyle() for line in axes.lines[:2]] == ["-", "--"]
+
+
+def test_scores_that_were_asked_for(slots):
+    (table,) = slots.tables
+    asked = ("macro_f1", "recall")
+    made = replace(slots, tables=(replace(table, chosen=asked),), chosen=asked)
+    (legend,) = plot(made).legends
+    assert [text.get_text() for text in legend.get_texts()][:2] == ["macro F1", "R"]

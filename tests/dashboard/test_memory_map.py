@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from docre.dashboard.memory_map import MemoryMap, head_entities, map_figure, principal_plane
+from docre.dashboard.head_entities import head_entities
+from docre.dashboard.map_figure import map_figure
+from docre.dashboard.memory_map import MemoryMap
+from docre.dashboard.principal_plane import principal_plane
 from docre.dashboard.projector import PointCloud, write_projector
 from docre.dashboard.slots import Slots
 from docre.grids import with_all_cells

@@ -13,9 +13,11 @@ def pair_run():
     return trained("pair")
 
 
-@pytest.fixture(scope="session")
-def joint_run():
-    return trained("joint")
+@pytest.fixture(
+    scope="session", params=[pytest.param("joint", marks=pytest.mark.slow), "relations"]
+)
+def joint_run(request):
+    return trained(request.param)
 
 
 @pytest.fixture(scope="session")

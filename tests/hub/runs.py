@@ -44,8 +44,9 @@ def trained(name):
     return train(Path(place.name), name, *_RUNS[name])
 
 
+@cache
 def batches_of(run):
-    """Batches of the dev split of a run, and what the run makes of them."""
+    """A run opened, batches of its dev split, and what it makes of them; for all tests too."""
     with chdir(run.parents[2]):
         opened = open_run(run, arguments=["--trainer.accelerator=cpu"], kind=torch.nn.Module)
         return opened, list(opened.read("dev", lambda output, batch: (batch, output)))

@@ -3,6 +3,7 @@
 import shutil
 from contextlib import chdir
 
+import huggingface_hub
 import pytest
 import torch
 
@@ -31,6 +32,31 @@ def test_weights_and_parent(exported, pair_run):
     weights = exported / "model.safetensors"
     assert (folder.path, folder.xxh3_128) == (str(weights), file_hash(weights))
     assert (folder.epoch, folder.step) == (run.epoch, run.step)
+
+
+def test_a_name_on_the_hub(exported, tmp_path, monkeypatch):
+    asked = []
+
+    def snapshot(name, **named):
+        asked.append(name)
+        return str(exported)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    model = fresh(read_model(exported))
+    parent = load_parent("org/name", model)
+    expected = read_model(exported).model.state_dict()
+    for name, value in model.state_dict().items():
+        assert not name.startswith(model.inherited) or torch.equal(value, expected[name]), name
+    weights = exported / "model.safetensors"
+    assert (parent.path, parent.xxh3_128) == (
+        "org/name/model.safetensors",
+        file_hash(weights),
+    )
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(DocreError, match="init_from: no such run folder or checkpoint: runs/none"):
+        load_parent("runs/none", model)
+    assert asked == ["org/name"]
 
 
 def test_what_does_not_fit(exported, tmp_path):

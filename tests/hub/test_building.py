@@ -177,7 +177,9 @@ def test_allowing_a_package(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(tmp_path)
     head = {**HEAD, "class_path": "friendly_package.OwnHead"}
-    with pytest.raises(DocreError, match=r"allow=\('friendly_package',\)"):
+    with pytest.raises(
+        DocreError, match=r"--allow friendly_package.* allow=\('friendly_package',\)"
+    ):
         check_recipe(recipe(head=head))
     assert "friendly_package" not in sys.modules
     model = build(recipe(head=head), allow=("friendly_package",))
@@ -185,6 +187,25 @@ def test_allowing_a_package(tmp_path, monkeypatch):
     # what is allowed does not allow what it imports from elsewhere
     with pytest.raises(DocreError, match=r"os\.system"):
         check_recipe(recipe(head=head, decoder={"class_path": "os.system"}), ("friendly_package",))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (None, "install the package own_package, or put its folder on PYTHONPATH"),
+        ("import no_such_thing", "No module named 'no_such_thing'"),
+        ("1 / 0", "division by zero"),
+        ("", ".* has no attribute 'OwnHead'"),
+    ],
+)
+def test_a_package_that_cannot_be_imported(source, said, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    if source is not None:
+        (tmp_path / "own_package.py").write_text(source)
+    monkeypatch.delitem(sys.modules, "own_package", raising=False)
+    with pytest.raises(DocreError, match=rf"own_package\.OwnHead .*{said}"):
+        build(recipe(head={"class_path": "own_package.OwnHead"}), allow=("own_package",))
+    sys.modules.pop("own_package", None)
 
 
 @pytest.mark.parametrize(

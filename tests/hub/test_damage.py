@@ -53,7 +53,6 @@ def test_the_folder_itself_is_fine(folder):
         "tokenizer/tokenizer_config.json",
         "manifest.json",
         "facts.json",
-        "README.md",
     ],
 )
 def test_a_missing_file(folder, name):
@@ -110,7 +109,27 @@ def test_a_file_that_would_be_read_beside_the_others(folder):
 def test_files_of_ones_own_do_no_harm(folder):
     (folder / ".gitattributes").write_text("*.safetensors filter=lfs")
     (folder / "predictions.jsonl").write_text("")
+    for name in ("LICENSE", "NOTICE", ".gitignore", "tokenizer/README.md", "images/one.PNG"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("for people")
     assert read_model(folder).relations
+
+
+def test_the_card_is_there_to_be_edited(folder):
+    named = json.loads((folder / "manifest.json").read_text())["files"]
+    assert "README.md" not in named
+    sign(folder, "README.md")  # as an older docre did
+    (folder / "README.md").write_text("my own words")
+    assert read_model(folder).relations
+    (folder / "README.md").unlink()
+    assert read_model(folder).relations
+
+
+@pytest.mark.parametrize("version", [True, 0, -1, 1.0, "1", None])
+@pytest.mark.parametrize("name", ["config.json", "manifest.json"])
+def test_versions_that_are_none(folder, name, version):
+    change(folder, name, partial(assign, place="format_version", value=version))
+    refused(folder, name, "no format_version")
 
 
 @pytest.mark.parametrize("name", ["../secret.json", "/etc/passwd", "a/../../b", "", "C:x", "..\\b"])

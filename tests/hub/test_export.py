@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from docre.calibration import TemperatureCalibration
 from docre.calibration.file import write_calibration
+from docre.data.checksums import sha256_of
 from docre.data.relations import RelationSet
 from docre.errors import DocreError
 from docre.hub import from_pretrained, read_model, save_pretrained
@@ -115,8 +116,8 @@ def test_the_files(exported, pair_run):
 def test_a_joint_model(joint_run, tmp_path, monkeypatch, no_network):
     run = tmp_path / "run"
     shutil.copytree(joint_run, run)
-    tuned = JointThresholds(mention=0.1, coreference=0.3, relation=0.05)
-    numbers = {"mention": 0.1, "coreference": 0.3, "relation": 0.05}
+    tuned = JointThresholds(mention=0.1, coreference=0.3, relation=0.02)
+    numbers = {"mention": 0.1, "coreference": 0.3, "relation": 0.02}
     write_thresholds(run, run / "checkpoints/best.ckpt", numbers)
     opened, read = batches_of(joint_run)
     data = next(joint_run.parents[2].glob("data/*/tokenizer-900"))
@@ -125,20 +126,23 @@ def test_a_joint_model(joint_run, tmp_path, monkeypatch, no_network):
     with pytest.raises(DocreError, match="tokenizer"):
         read_model(run, offline=True)
     monkeypatch.chdir(joint_run.parents[2])
+    gold = {one.id: one for one in opened.data.documents("dev")}
     made = save_pretrained(run, tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     loaded = read_model(made)
     assert loaded.model.thresholds == tuned
     assert loaded.digest != read_model(joint_run).digest
-    opened.model.thresholds = tuned
+    monkeypatch.setattr(opened.model, "thresholds", tuned)
     found = 0
+    for model in (loaded.model, opened.model):  # one that finds no entities takes them from there
+        monkeypatch.setattr(model, "_documents", gold)
     for batch, states in read:
         with torch.inference_mode():
             assert torch.equal(loaded.model(batch), states)
             ours, theirs = loaded.model.extract(batch), opened.model.extract(batch)
         assert [one.entities for one in ours] == [one.entities for one in theirs]
         assert [one.relations for one in ours] == [one.relations for one in theirs]
-        found += sum(len(one.entities) for one in ours)
+        found += sum(len(one.relations) for one in ours)
     assert found
     assert data.exists()
 
@@ -163,7 +167,25 @@ def test_shared_weights(exported, tmp_path):
     assert torch.equal(weights["encoder.one"], encoder.one)
 
 
-def test_the_command(pair_run, tmp_path, capsys, monkeypatch):
+def write_scores(run):
+    """Write what ``docre test`` writes, as far as a card says it."""
+    body = {
+        "scores": {"f1": 0.41236, "ign_f1": 0.4, "precision": 0.5, "recall": 0.35},
+        "data": {"module": "SyntheticDocRED"},
+        "checkpoint": {"sha256": sha256_of(run / "checkpoints/best.ckpt")},
+    }
+    (run / "scores").mkdir()
+    (run / "scores/test.json").write_text(json.dumps(body))
+
+
+def scores_of_the_command(run):
+    quietly("test", "--run", run, "--trainer.enable_progress_bar=false")
+
+
+@pytest.mark.parametrize(
+    "score", [write_scores, pytest.param(scores_of_the_command, marks=pytest.mark.slow)]
+)
+def test_the_command(pair_run, tmp_path, capsys, monkeypatch, score):
     """With scores and a calibration, which the card then has."""
     run = tmp_path / "runs" / "pair" / "version_0"
     shutil.copytree(pair_run, run)
@@ -172,7 +194,7 @@ def test_the_command(pair_run, tmp_path, capsys, monkeypatch):
     told = capsys.readouterr().out
     assert "docre calibrate" in told
     assert "docre test" in told
-    quietly("test", "--run", run, "--trainer.enable_progress_bar=false")
+    score(run)
     known = json.loads((run / "scores/test.json").read_text())["scores"]
     best = run / "checkpoints/best.ckpt"
     write_calibration(run, best, TemperatureCalibration(3.0), {"thresholds": None})
@@ -264,6 +286,23 @@ def test_a_checkpoint_imports_nothing_either(pair_run, tmp_path, monkeypatch):
     torch.save(known, best)
     with pytest.raises(DocreError, match=r"best\.ckpt: .*subprocess\.Popen is not of docre"):
         read_model(run)
+
+
+def test_descriptions_that_a_run_has_not(pair_run, tmp_path, monkeypatch):
+    """Relations that were read from a file of names and numbers, all of them DocRED's."""
+    monkeypatch.chdir(pair_run.parents[2])
+    run = tmp_path / "run"
+    shutil.copytree(pair_run, run)
+    (run / "relations.json").write_text("{}")
+    assert not read_model(run).relations.descriptions  # made-up relations
+    best, known = run / "checkpoints/best.ckpt", RelationSet.docred()
+    checkpoint = torch.load(best, weights_only=True)
+    names = known.names[-len(checkpoint["docre"]["relations"]) :]
+    checkpoint["docre"]["relations"] = names
+    torch.save(checkpoint, best)
+    found = read_model(run).relations
+    assert (found.names, len(found.descriptions)) == (names, len(names))
+    assert all(found.descriptions[name] == known.descriptions[name] for name in names)
 
 
 def test_a_calibration_of_another_checkpoint_is_not_taken(pair_run, tmp_path, caplog, monkeypatch):

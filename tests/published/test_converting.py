@@ -178,6 +178,23 @@ def test_docunet_without_its_markers():
     assert "[unused1]" in lacking.notes[0]
 
 
+def test_values_that_there_are_not(tmp_path, files):
+    with pytest.raises(DocreError, match="dataset: 'foo' is none of docred, cdr"):
+        converted(tmp_path, files, files[2], dataset="foo")
+    with pytest.raises(DocreError, match="top_k: at least 1, or 0 for no cap, not -3"):
+        converted(tmp_path, files, files[2], top_k=-3)
+    with pytest.raises(DocreError, match="system: 'foo' is none of atlop, "):
+        convert("foo", tmp_path / "weights.pt", tmp_path / "model", encoder=files[0])
+
+
+def test_the_place_is_looked_at_first(tmp_path, files):
+    """Before weights are read, which takes a while."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+    with pytest.raises(DocreError, match="it is kept"):
+        convert("atlop", tmp_path / "none.pt", tmp_path / "model", encoder=files[0])
+
+
 def test_command(tmp_path, files):
     encoder, relations, weights = files
     torch.save(weights, tmp_path / "weights.bin")

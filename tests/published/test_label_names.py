@@ -23,18 +23,24 @@ def test_names_and_numbers(tmp_path):
     file = tmp_path / "rel2id.json"
     file.write_text(json.dumps({"second": 2, "Na": 0, "first": 1}))
     assert label_names(file, None, "docred").relations.names == ("first", "second")
+    assert not label_names(file, None, "docred").relations.descriptions
+    # DocRED's numbers say nothing to a reader
+    file.write_text(json.dumps({"Na": 0, "P27": 2, "P17": 1}))
+    found = label_names(file, None, "docred").relations
+    assert found.descriptions == {"P17": "country", "P27": "country of citizenship"}
 
 
 def test_types_file_of_jerex(tmp_path):
     file = tmp_path / "types.json"
     body = {
         "entities": {"LOC": {"short": "LOC", "verbose": "Location"}, "PER": {}},
-        "relations": {"P17": {"short": "c", "verbose": "country"}, "P6": {"short": "h"}},
+        "relations": {"P17": {"short": "c", "verbose": "a country"}, "P6": {"short": "h"}},
     }
     file.write_text(json.dumps(body))
     found = label_names(file, None, "docred")
     assert (found.relations.names, found.types) == (("P17", "P6"), ("LOC", "PER"))
-    assert found.relations.descriptions == {"P17": "country"}
+    # what the file says counts more than what docre knows
+    assert found.relations.descriptions == {"P17": "a country", "P6": "head of government"}
     assert label_names(file, ["X", "Y"], "docred").types == ("X", "Y")
     file.write_text(json.dumps({"entities": [], "relations": {}}))
     with pytest.raises(DocreError, match="name by name"):
@@ -42,6 +48,8 @@ def test_types_file_of_jerex(tmp_path):
 
 
 def test_what_is_no_file_of_names(tmp_path):
+    with pytest.raises(DocreError, match="dataset: 'foo' is none of docred, cdr"):
+        label_names(None, None, "foo")
     with pytest.raises(DocreError, match="no such file"):
         label_names(tmp_path / "none.json", None, "docred")
     (tmp_path / "bad.json").write_text("{")

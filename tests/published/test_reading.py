@@ -46,6 +46,12 @@ def test_safetensors(tmp_path):
     same(read_weights(tmp_path / "some.safetensors"))
 
 
+def test_safetensors_without_any(tmp_path):
+    save_file({}, tmp_path / "some.safetensors")
+    with pytest.raises(DocreError, match="it is empty"):
+        read_weights(tmp_path / "some.safetensors")
+
+
 def test_everything_is_float32(tmp_path):
     torch.save({"a": torch.ones(2).half(), "b": torch.tensor(3)}, tmp_path / "some.pt")
     found = read_weights(tmp_path / "some.pt")
@@ -88,8 +94,9 @@ def test_code_behind_a_stand_in_is_not_run(tmp_path, monkeypatch):
     ("body", "message"),
     [
         ({"epoch": 1, "scores": [1, 2]}, "it holds epoch, scores"),
-        (torch.ones(2), "has no weights by name"),
-        ({}, "has no weights by name"),
+        (torch.ones(2), "has no weights by name; it holds a Tensor"),
+        ({}, "has no weights by name; it is empty"),
+        (OrderedDict(), "it is empty"),
     ],
 )
 def test_other_things(tmp_path, body, message):

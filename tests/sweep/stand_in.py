@@ -2,6 +2,7 @@
 
 What is to happen in a run is in ``happens.json`` by its name: ``fail``, or ``wait`` for a file
 ``go``. A first training waits until as many others are under way as ``together`` says there.
+What ``docre.fit_check`` answers for a command is in ``answers.json`` by a word of the command.
 """
 
 import json
@@ -14,6 +15,9 @@ from pathlib import Path
 
 
 def main(words):
+    if "docre.fit_check" in words:
+        answer()
+        return
     command, *rest = words[words.index("docre") + 1 :]
     given = dict(word.removeprefix("--").split("=", 1) for word in rest if "=" in word)
     pairs = dict(pairwise(rest))
@@ -34,6 +38,18 @@ def main(words):
         split = "dev" if command == "validate" else "test"
         body = {"split": split, "scores": {"f1": 0.5, "ign_f1": 0.25}}
         (run / "scores" / f"{split}.json").write_text(json.dumps(body))
+
+
+def answer():
+    with Path("checks.txt").open("a") as file:
+        file.write("checked\n")
+    known = Path("answers.json")
+    answers = json.loads(known.read_text()) if known.exists() else {}
+    made = []
+    for words in json.load(sys.stdin):
+        found = [said for word, said in answers.items() if word in words]
+        made.append({"digest": " ".join(words), "accelerator": "auto"} | dict(*found))
+    json.dump(made, sys.stdout)
 
 
 def fit(run, happens, together):

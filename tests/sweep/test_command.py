@@ -126,7 +126,7 @@ def test_one_fails_and_the_others_are_compared(capsys, compared):
     assert sweep("toy.yaml", jobs=2) == 3
     out = capsys.readouterr().out
     assert (
-        "[4/4] memory=off/seed_2: failed (status 3); runs/toy/memory=off/seed_2/output.txt ends: "
+        "[4/4] memory=off/seed_2: failed (status 3); runs/toy/memory=off/seed_2/output.txt: "
         "docre: error: it does not work"
     ) in out
     assert "1 of 4 runs are missing in the comparison; the same command goes on" in out
@@ -177,41 +177,43 @@ def learnt(name):
     return Path("runs/toy", name, "checkpoints", "last.ckpt").exists
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on(compared):
-    happens(**{RUNS[0]: "wait"})
+    happens(**dict.fromkeys(RUNS[:2], "wait"))
     process = begin("jobs=2")
-    wait_for(lambda: learnt(RUNS[0])() and statuses()[RUNS[3]] == "finished")
+    wait_for(lambda: learnt(RUNS[0])() and learnt(RUNS[1])())
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    wait_for(lambda: statuses()[RUNS[0]] == "interrupted")  # when the lock is free
-    assert statuses() == dict.fromkeys(RUNS, "finished") | {RUNS[0]: "interrupted"}
+    cut_short = ["interrupted"] * 2 + ["not begun"] * 2
+    wait_for(lambda: list(statuses().values()) == cut_short)  # when the locks are free
     happens()
     assert sweep("toy.yaml", jobs=2) == 0
-    assert [len(calls(name)) for name in RUNS] == [4, 3, 3, 3]
+    assert [len(calls(name)) for name in RUNS] == [4, 4, 3, 3]
     last = "--ckpt_path=runs/toy/memory=on/seed_1/checkpoints/last.ckpt"
     assert [call[-1] == last for call in words(RUNS[0])] == [False, True, False, False]
     assert len(compared[0][0]) == 4
 
 
 def test_commands_of_a_sweep_that_is_gone_are_left_to_end(capsys):
-    happens(**{RUNS[0]: "wait"})
+    happens(**dict.fromkeys(RUNS[:2], "wait"))
     process = begin("jobs=2")
-    wait_for(lambda: learnt(RUNS[0])() and statuses()[RUNS[3]] == "finished")
+    wait_for(lambda: learnt(RUNS[0])() and learnt(RUNS[1])())
     process.kill()
     process.communicate()
-    assert statuses()[RUNS[0]] == "running"
+    running = dict.fromkeys(RUNS[:2], "running")
+    assert statuses() == running | dict.fromkeys(RUNS[2:], "not begun")
     assert sweep("toy.yaml", jobs=2) == 1
     out = capsys.readouterr().out
     assert (
         "[1/4] memory=on/seed_1: failed (status 1); runs/toy/memory=on/seed_1: another docre"
         in (out)
     )
-    assert statuses() == dict.fromkeys(RUNS, "finished") | {RUNS[0]: "running"}
+    assert statuses() == running | dict.fromkeys(RUNS[2:], "finished")
     Path("go").touch()
-    wait_for(lambda: statuses()[RUNS[0]] == "interrupted")
+    wait_for(lambda: [statuses()[name] for name in RUNS[:2]] == ["interrupted"] * 2)
     assert sweep("toy.yaml") == 0
-    assert len(calls(RUNS[0])) == 4
+    assert [len(calls(name)) for name in RUNS] == [4, 4, 3, 3]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -352,9 +354,76 @@ def test_a_script_for_slurm(capsys):
     assert options == parsed("toy.yaml", "--only=3", "--runs", "my runs", "--set", "x=a b", "y=1")
     compare = next(line for line in text.splitlines() if "--jobs 0" in line)
     assert "--set" in compare
-    assert "%" not in Path(script(jobs=1)).read_text().split("--array=")[1].split()[0]
 
 
-def script(**options):
-    sweep("toy.yaml", slurm="other.sh", **options)
-    return "other.sh"
+def answers(**by_word):
+    Path("answers.json").write_text(json.dumps(by_word))
+
+
+def checks():
+    return len(Path("checks.txt").read_text().splitlines())
+
+
+def test_a_script_asks_for_what_the_runs_need(capsys):
+    answers(**{"--config=b.yaml": {"accelerator": "cpu"}})
+    assert sweep("toy.yaml", slurm="go.sh") == 0
+    text = Path("go.sh").read_text()
+    assert "#SBATCH --gpus=1\n#SBATCH --mem" in text  # one cell is for a GPU
+    assert "%" not in text.split("--array=")[1].split()[0]
+    answers(**{"--config=a.yaml": {"accelerator": "cpu"}})
+    capsys.readouterr()
+    assert sweep("toy.yaml", slurm="no.sh", runs="elsewhere", dry_run=True) == 0
+    out, said = capsys.readouterr()
+    assert out.startswith("#!/bin/bash\n")
+    assert "--gpus" not in out
+    assert "--cpus-per-task=4\n#SBATCH --mem" in out
+    assert said == "checking the options of 2 cells\n"
+    assert not Path("no.sh").exists()
+    assert not Path("elsewhere").exists()
+
+
+def test_cells_are_checked_once(capsys):
+    sweep("toy.yaml", slurm="go.sh")
+    sweep("toy.yaml", only=1)  # a task of it
+    sweep("toy.yaml", dry_run=True)
+    assert checks() == 1
+    Path("b.yaml").write_text("b: 2\n")
+    sweep("toy.yaml", dry_run=True)
+    sweep("toy.yaml", dry_run=True)  # which leaves nothing behind
+    assert checks() == 3
+    sweep("toy.yaml", jobs=2)
+    assert checks() == 4
+    Path("runs/toy/sweep.json").write_text("{")
+    sweep("toy.yaml", jobs=2)  # has nothing to do
+    sweep("toy.yaml", jobs=0)
+    assert checks() == 4
+    Path("toy.yaml").write_text(TEXT.replace("[1, 2]", "[1, 2, 3]"))
+    sweep("toy.yaml", only=5)
+    assert checks() == 5
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("way", [{}, {"dry_run": True}, {"slurm": "go.sh"}, {"only": 1}])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"--config=b.yaml": {"error": "no x"}}, r"^toy\.yaml: memory=off: no x$"),
+        ({"--config=a.yaml": {"error": "no x"}}, r"^toy\.yaml: memory=on, memory=off: no x$"),
+        (
+            {"--config=a.yaml": {"digest": "1"}},
+            r"^toy\.yaml: memory=on, memory=off are the same training, all options are equal$",
+        ),
+    ],
+)
+def test_nothing_runs_where_a_cell_is_wrong(way, said, told):
+    answers(**said)
+    with pytest.raises(DocreError, match=told):
+        sweep("toy.yaml", **way)
+    assert not Path("runs").exists()
+    assert not Path("go.sh").exists()
+
+
+def test_options_that_cannot_be_checked():
+    Path(sys.executable).write_text("#!/bin/sh\necho one >&2; echo two >&2; exit 4\n")
+    with pytest.raises(DocreError, match=r"cannot be checked \(status 4\): two$"):
+        sweep("toy.yaml")

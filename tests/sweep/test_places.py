@@ -10,7 +10,7 @@ import torch
 
 from docre.chain.commands import ChainStep
 from docre.chain.state import locked
-from docre.sweep.places import LocalPlaces, available_cores, available_gpus, last_line
+from docre.sweep.places import LocalPlaces, available_cores, available_gpus, telling_line
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,25 @@ def test_what_is_printed_lies_in_the_folder(tmp_path, monkeypatch):
             assert places(step, 1, tmp_path, lock).wait() == 4
     lines = ["$ docre test --run 'a b'", "says -m docre test --run a b", "errs 3"]
     assert (tmp_path / "output.txt").read_text().splitlines() == lines * 2
-    assert last_line(tmp_path) == "errs 3"
-    assert last_line(tmp_path / "nowhere") == ""
-    (tmp_path / "output.txt").write_bytes(b"first\n  last \xff\n\n \n")
-    assert last_line(tmp_path) == "last �"
+    assert telling_line(tmp_path) == "errs 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"first\n  last \xff\n\n \n", "last \ufffd"),
+        (
+            b"error: no such option\nmodel_class is docre.model.DocREModel\n",
+            "error: no such option",
+        ),
+        (b"$ docre fit\ndocre: error: one\n  docre: error: two\nmore\n", "docre: error: two"),
+        (b"error: a warning\nTraceback:\nRuntimeError: no memory\n", "RuntimeError: no memory"),
+        # that was an earlier attempt
+        (b"$ docre fit\ndocre: error: one\n$ docre fit\nKilled\n", "Killed"),
+        (b"docre: error: one\n$ docre fit -c a\n", ""),
+    ],
+)
+def test_the_line_that_says_why(text, told, tmp_path):
+    assert telling_line(tmp_path) == ""
+    (tmp_path / "output.txt").write_bytes(text)
+    assert telling_line(tmp_path) == told

@@ -169,7 +169,7 @@ def check_what_was_done(machines, names, cuts):
     assert 0 <= repeated <= cuts
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_kill_at_every_point(jobs, events):
     text = TEXT.replace("[1, 2]", "[1]")
     write(text)
@@ -177,7 +177,7 @@ def test_a_kill_at_every_point(jobs, events):
     events(probe)
     go(probe, jobs)
     assert probe.events > 30
-    for kill_at in range(1, probe.events + 1, 1 if jobs == 3 else 3):
+    for kill_at in range(1, probe.events + 1, 3):
         with TemporaryDirectory(dir=".") as folder, pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             write(text)
@@ -190,6 +190,7 @@ def test_a_kill_at_every_point(jobs, events):
             check_what_was_done([first, second], RUNS[:2], cuts=jobs)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 5)), max_size=5))
 def test_any_number_of_kills(cuts):

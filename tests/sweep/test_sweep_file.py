@@ -83,6 +83,48 @@ def test_a_list():
     assert [cell.configs for cell in without_base.cells] == [("a.yaml",), ("b.yaml", "c.yaml")]
 
 
+def test_values_of_an_option_are_labels():
+    text = """
+base: a.yaml
+axes:
+  memory: {on: , off: b.yaml}
+  size: {option: model.x, values: [10, 0.5, 1.0e-5, word, true, null]}
+seeds: [1]
+"""
+    labels = {"10": 10, "0.5": 0.5, "1e-05": 1e-5, "word": "word", "true": True, "null": None}
+    cells = read(text).cells
+    assert [(cell.name, cell.configs, cell.options) for cell in cells] == [
+        (f"memory={memory},size={label}", configs, {"model.x": value})
+        for memory, configs in (("on", ("a.yaml",)), ("off", ("a.yaml", "b.yaml")))
+        for label, value in labels.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axis", "told"),
+    [
+        ("[1, 2]", "axes.x: expected a choice by label, or option and values, got [1, 2]"),
+        ("{option: y}", "axes.x.values: expected a list of values, got None"),
+        ("{option: y, values: []}", "axes.x.values: expected a list of values, got []"),
+        ("{option: y, values: {a: 1}}", "axes.x.values: expected a list of values"),
+        ("{values: [1]}", "axes.x.option: expected the name of an option, got None"),
+        ("{option: y, value: [1]}", "axes.x.value: no such key; did you mean values?; known: opt"),
+        ("{option: y, values: [1, [2]]}", "axes.x.values.1: [2] needs a label, to be called by"),
+        ("{option: y, values: [1, {a: 2}]}", "axes.x.values.1: {'a': 2} needs a label"),
+        ("{option: y, values: [1, 2, 1]}", "axes.x.values.2: 1 stands there twice"),
+        ("{option: y, values: [a/b]}", "axes.x.a/b: a name here has letters, digits"),
+        ("{option: --y, values: [1]}", "axes.x.1.options: '--y' is no option"),
+        ("{option: config, values: [1]}", "axes.x.1.options.config: the sweep itself says"),
+        ("{option: y, values: [1]}, z: {option: y, values: [2]}",
+         "axes.z.2.options.y: axes.x.1 has it too"),
+    ],
+)  # fmt: skip
+def test_values_that_are_wrong(axis, told):
+    with pytest.raises(DocreError) as caught:
+        read(f"{{base: a.yaml, seeds: [1], axes: {{x: {axis}}}}}")
+    assert str(caught.value).startswith(f"toy.yaml: {told}")
+
+
 def test_the_commands_of_a_run():
     runs = read(TEXT).runs({"trainer.devices": "2"})
     assert [(run.number, run.name) for run in runs][:5] == [
@@ -179,7 +221,7 @@ WRONG = [
     ("    off: c.yaml", "    on: c.yaml", "axes.memory.on stands there twice"),
     ("  slots:", "  memory:", "axes.memory stands there twice"),
     ("  slots:", "  sl=ots:", "axes.sl=ots: a name here has letters"),
-    ("    on:\n    off: c.yaml\n", "", "axes.memory: expected a choice by label, got None"),
+    ("    on:\n    off: c.yaml\n", "", "axes.memory: expected a choice by label, or "),
     ("{model.slots: 10}", "{--model.slots: 10}", "axes.slots.10.options: '--model.slots' is no o"),
     ("{model.slots: 10}", "{config: x}", "axes.slots.10.options.config: the sweep itself says"),
     ("{model.slots: 10}", "[1]", "axes.slots.10.options: expected values by name, got [1]"),
@@ -228,8 +270,30 @@ def test_what_cannot_be_read():
     Path("toy.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DocreError, match=r"^toy\.yaml: "):
         read_sweep(Path("toy.yaml"))
-    with pytest.raises(DocreError, match="no such config: sweeps/nothing"):
-        find_sweep("nothing")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nothing", "no such sweep: nothing is neither a file here nor a packaged sweep (docre"),
+        ("sweeps/slots", "no such sweep: slots is neither a file here nor a packaged sweep"),
+        ("redocred_slot", "a packaged sweep; did you mean redocred_slots or"),
+    ],
+)
+def test_a_sweep_that_is_not_there(name, told):
+    with pytest.raises(DocreError) as caught:
+        find_sweep(name)
+    assert told in str(caught.value)
+
+
+def test_only_sweeps_are_near():
+    with pytest.raises(DocreError) as caught:
+        find_sweep("redocred_atlop")  # a system
+    _, _, hint = str(caught.value).partition("did you mean ")
+    known = {Path(name).stem for name in config_names("sweeps")}
+    near = hint.partition("?")[0].split(" or ")
+    assert near
+    assert {name.removesuffix(".yaml") for name in near} <= known
 
 
 def test_anchors_and_merges():
@@ -264,10 +328,10 @@ def test_options_for_all_runs_do_not_undo_a_choice(key, told):
         check_extra([key], sweep)
 
 
-@pytest.mark.parametrize(("number", "cells"), [(0, 4), (1, 3)])
+@pytest.mark.parametrize(("number", "cells"), [(0, 4), (1, 3), (2, 3)])
 def test_the_sweeps_of_the_documentation(number, cells):
     blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     assert len(read(blocks[number]).cells) == cells
 
 
