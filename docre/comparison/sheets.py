@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from docre.comparison.columns import BESIDE, compared
 from docre.comparison.comparison import Comparison, ComparisonTable
 from docre.comparison.rows import ComparedRow
+from docre.readable import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,12 @@ def _scores(table: ComparisonTable, beside: list[str], suffix: str) -> Sheet:
     counted = "runs" in beside
     timed = "time" in beside and any(row.seconds is not None for row in table.rows)
     scores = table.scores
-    headings = ["", *(["runs"] if counted else []), *scores.values(), *(["time"] if timed else [])]
+    headings = ["", *(["runs"] if counted else []), *scores.values(), *(["training"] if timed else [])]
     rows = []
     for row in table.rows:
         cells = [Cell(row.name), *([Cell(str(len(row.runs)))] if counted else [])]
         cells += [_score(table, row, name) for name in scores]
-        rows.append([*cells, *([Cell(_time(row.seconds))] if timed else [])])
+        rows.append([*cells, *([Cell(duration(row.seconds))] if timed else [])])
     names = [row.name for row in table.rows]
     return Sheet(
         title=title,
@@ -140,10 +141,3 @@ def _differences(table: ComparisonTable, suffix: str) -> Sheet:
         rows=rows,
         spare=[5, 4] if seeds else [4],
     )
-
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
