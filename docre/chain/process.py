@@ -55,11 +55,15 @@ def execute(arguments: Sequence[str], lock: int) -> int:
     Raises:
         KeyboardInterrupt: When the command has ended after Ctrl-C, which it gets too.
     """
+    process = None
     with termination_raises():
-        process = start(arguments, lock)
         try:
+            with _termination_held():
+                process = start(arguments, lock)
             status = process.wait()
         except KeyboardInterrupt as interrupt:
+            if process is None:
+                raise
             if isinstance(interrupt, Terminated):  # unlike Ctrl-C, this came to us alone
                 process.terminate()
             _wait(process)
@@ -74,6 +78,22 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
     except KeyboardInterrupt:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def _termination_held() -> Iterator[None]:
+    """Let SIGTERM wait: a command that is just being started would be forgotten, and run on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    for number in came:
+        os.kill(os.getpid(), number)
 
 
 @contextmanager

@@ -85,7 +85,8 @@ def _scores(table: ComparisonTable, beside: list[str], suffix: str) -> Sheet:
     counted = "runs" in beside
     timed = "time" in beside and any(row.seconds is not None for row in table.rows)
     scores = table.scores
-    headings = ["", *(["runs"] if counted else []), *scores.values(), *(["training"] if timed else [])]
+    headings = ["", *(["runs"] if counted else []), *scores.values()]
+    headings += ["training"] if timed else []
     rows = []
     for row in table.rows:
         cells = [Cell(row.name), *([Cell(str(len(row.runs)))] if counted else [])]

@@ -116,7 +116,7 @@ def read_model(
         read = read_exported(path, allow=allow)
     elif path.exists():
         read = read_run(path, offline=offline, allow=allow)
-    elif is_on_hub(path) or (revision is not None and is_hub_name(str(source))):
+    elif is_on_hub(source) or (revision is not None and is_hub_name(str(source))):
         read = read_exported(download(str(source), revision, offline), allow=allow)
     else:
         raise DocreError(
