@@ -22,11 +22,12 @@ from docre.errors import DataError, DocreError, Problem
 from docre.hub.contents import ModelContents
 from docre.joint_model import JointModel
 from docre.model import DocREModel
+from docre.pipeline.heap import give_back_memory
 
 Precision = Literal["32", "bf16"]
 _log = logging.getLogger(__name__)
 # Padded tokens and pairs of a batch: more gains nothing on a processor, and a GPU has room.
-_BUDGETS = {"cpu": (4096, 8192), "cuda": (32768, 65536)}
+_BUDGETS = {"cpu": (2048, 4096), "cuda": (32768, 65536)}
 
 
 class BatchReader:
@@ -91,6 +92,8 @@ class BatchReader:
         for batch in self._batches(rows):
             for number, found in self._read(batch, rows, numbered):
                 results[number] = found
+            if self.device.type == "cpu":
+                give_back_memory()
         return [_named(result, one) for result, one in zip(results, documents, strict=True)]
 
     def _has_something_to_read(self, document: Document) -> bool:
