@@ -25,6 +25,7 @@ from docre.model import DocREModel
 from docre.pipeline.heap import give_back_memory
 
 Precision = Literal["32", "bf16"]
+_TRIM_EVERY = 4
 _log = logging.getLogger(__name__)
 # Padded tokens and pairs of a batch: more gains nothing on a processor, and a GPU has room.
 _BUDGETS = {"cpu": (2048, 4096), "cuda": (32768, 65536)}
@@ -89,10 +90,11 @@ class BatchReader:
             if self._has_something_to_read(one)
         }
         rows = dict(self._featurized(numbered, results))
-        for batch in self._batches(rows):
+        for count, batch in enumerate(self._batches(rows), 1):
             for number, found in self._read(batch, rows, numbered):
                 results[number] = found
-            if self.device.type == "cpu":
+            # every few: what was given back has to be asked for again
+            if self.device.type == "cpu" and count % _TRIM_EVERY == 0:
                 give_back_memory()
         return [_named(result, one) for result, one in zip(results, documents, strict=True)]
 
