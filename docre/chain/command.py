@@ -71,14 +71,9 @@ def chain(
 
 def _extra(given: Sequence[str], known: Chain) -> dict[str, str]:
     """Return options for all trainings, by name."""
-    from docre.chain.stages import FitStage, check_options
+    from docre.chain.stages import FitStage, check_options, set_options
 
-    extra = {}
-    for word in given:
-        key, sign, value = word.partition("=")
-        if not sign:
-            raise DocreError(f"--set {word}: expected NAME=VALUE, as trainer.max_epochs=2")
-        extra[key] = value
+    extra = set_options(given)
     for stage in known.stages.values():
         if isinstance(stage, FitStage):
             try:

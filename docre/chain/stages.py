@@ -184,6 +184,21 @@ def check_options(options: Iterable[str], reserved: Iterable[str], by: str = "ch
                 raise ValueError(f"options.{key}: the {by} itself says what {taken} is")
 
 
+def set_options(words: Iterable[str]) -> dict[str, str]:
+    """Return the options that a command line gives behind ``--set``, by name.
+
+    Raises:
+        DocreError: If a word is none.
+    """
+    options = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign:
+            raise DocreError(f"--set {word}: expected NAME=VALUE, as trainer.max_epochs=2")
+        options[key] = value
+    return options
+
+
 def option_text(value: Any) -> str:
     """Return how a value is written on a command line."""
     return value if isinstance(value, str) else json.dumps(value)

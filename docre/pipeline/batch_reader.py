@@ -96,6 +96,8 @@ class BatchReader:
             # every few: what was given back has to be asked for again
             if self.device.type == "cpu" and count % _TRIM_EVERY == 0:
                 give_back_memory()
+        if self.device.type == "cpu":
+            give_back_memory()
         return [_named(result, one) for result, one in zip(results, documents, strict=True)]
 
     def _has_something_to_read(self, document: Document) -> bool:

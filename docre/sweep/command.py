@@ -109,14 +109,10 @@ def sweep(
 
 def _extra(given: Sequence[str], known: Sweep) -> dict[str, str]:
     """Return options for all trainings, by name."""
+    from docre.chain.stages import set_options
     from docre.sweep.sweep_file import check_extra
 
-    extra = {}
-    for word in given:
-        key, sign, value = word.partition("=")
-        if not sign:
-            raise DocreError(f"--set {word}: expected NAME=VALUE, as trainer.max_epochs=2")
-        extra[key] = value
+    extra = set_options(given)
     try:
         check_extra(extra, known)
     except ValueError as error:
