@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: help install browser test test-slow test-lowest golden lint format types quickstart docs bench build clean
+.PHONY: help install browser test test-slow test-reliability test-reliability-long test-lowest test-matrix golden lint format types quickstart docs bench build clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 install: $(INSTALLED)  ## build .venv with the pinned versions of constraints.txt
 
@@ -28,11 +28,20 @@ test: $(INSTALLED) lint types  ## lint, types and the default test suite
 test-slow: $(INSTALLED)  ## the slow tests too, and new examples for the property tests
 	DOCRE_EXPLORE=1 $(BIN)/python -m pytest -m "not network and not gpu"
 
+test-reliability: $(INSTALLED)  ## kills, two processes, bad and hostile input, long runs; a table
+	$(PYTEST) -m reliability tests/reliability
+
+test-reliability-long: $(INSTALLED)  ## the same with more kills, 5,000 steps, 100,000 documents
+	DOCRE_RELIABILITY=long $(PYTEST) --timeout 3600 -m reliability tests/reliability
+
 test-lowest:  ## the default suite with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --upgrade pip
 	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[dev]'
 	.venv-lowest/bin/python -m pytest
+
+test-matrix:  ## the tests with the lowest and newest versions (PYTHON="python3.11 python3.12")
+	sh support/matrix.sh $(PYTHON)
 
 browser:  ## chromium for the tests of the report page, where apt can install it
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \

@@ -65,6 +65,7 @@ def build_backbone(
             resolve_pretrained(name),
             config=described,
             local_files_only=_is_offline(offline),
+            trust_remote_code=False,
             output_loading_info=True,
             **options,
         )
@@ -110,7 +111,9 @@ def _load_config(name: str, offline: bool) -> PretrainedConfig:
 
     with _explained(name, offline):
         config: PretrainedConfig = AutoConfig.from_pretrained(
-            resolve_pretrained(name), local_files_only=_is_offline(offline)
+            resolve_pretrained(name),
+            local_files_only=_is_offline(offline),
+            trust_remote_code=False,
         )
     return config
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import IO, Any, ClassVar, Self, cast
 
 import lightning
 import numpy as np
@@ -17,10 +17,13 @@ from torchmetrics import Metric
 
 from docre import __version__
 from docre.data.modules.base import DocREDataModule
+from docre.differences import differing_names, differing_weights
 from docre.errors import DocreError
 from docre.losses.base import LossParts
 from docre.optim import LearningRates, OptimizerFactory, ScheduleFactory, parameter_groups
-from docre.parent import Parent, encoder_config_of, load_parent
+from docre.parent import Parent, encoder_config_of, load_parent, read_checkpoint, require_family
+from docre.precision import with_own_half_weights
+from docre.sharding import shard, whole
 
 EncoderFactory = Callable[[str], nn.Module]
 
@@ -137,9 +140,15 @@ class DocumentModel(lightning.LightningModule):
         """Build from the trainer's data; called by Lightning, does nothing a second time."""
         if self._trainer is None:
             return
+        with_own_half_weights(self.trainer.strategy)
         if self.is_built:
             self._check_names()
-            return
+        else:
+            self._build_for_trainer()
+        if self.device_mesh is not None:
+            shard(self, self.device_mesh["data_parallel"])
+
+    def _build_for_trainer(self) -> None:
         data = self.data
         fitting = self.trainer.state.fn == "fit"
         priors = torch.from_numpy(np.asarray(data.priors())) if fitting else None
@@ -169,16 +178,25 @@ class DocumentModel(lightning.LightningModule):
         """Refuse data in which other relations or types stand behind the same numbers."""
         data = getattr(self.trainer, "datamodule", None)
         if isinstance(data, DocREDataModule):
-            differing = self.differing(data.relations, data.types)
+            differing = self.differing(data.relations, data.types, "the data", "the model")
             if differing:
                 raise DocreError(f"the model and the data know other {differing}")
 
-    def differing(self, relations: Iterable[str], types: Iterable[str]) -> str:
+    def differing(
+        self,
+        relations: Iterable[str],
+        types: Iterable[str],
+        theirs: str = "the checkpoint",  # what these are of, and what those of this model are of
+        ours: str = "the data",
+    ) -> str:
         """Return what is not as this model knows it, relations or entity types; empty if all is."""
-        if tuple(relations) != self.relations:
-            return "relations, or in another order"
-        if self.types_matter and tuple(types) != self.types:
-            return f"entity types, or in another order ({', '.join(self.types)} here)"
+        pairs = [("relations", tuple(relations), self.relations)]
+        if self.types_matter:
+            pairs.append(("entity types", tuple(types), self.types))
+        for what, there, here in pairs:
+            if there != here:
+                found = differing_names(there, here, theirs, ours)
+                return f"{what}, or in another order ({found})"
         return ""
 
     def _check_vocabulary(self, data: DocREDataModule) -> None:
@@ -242,7 +260,7 @@ class DocumentModel(lightning.LightningModule):
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log the length of the gradient before it is clipped, and the learning rates."""
         grads = [p.grad for p in self.parameters() if p.grad is not None]
-        self.log("train/grad_norm", nn.utils.get_total_norm(grads))
+        self.log("train/grad_norm", whole(nn.utils.get_total_norm(grads)))
         for group in optimizer.param_groups:
             self.log(f"lr/{group['name']}", float(group["lr"]))
 
@@ -293,12 +311,7 @@ class DocumentModel(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Build the parts as they were, unless they are there."""
-        known = checkpoint.get("docre")
-        if known is None:
-            raise DocreError("this is not a checkpoint of docre: it does not name its relations")
-        theirs = known.get("model", "DocREModel")
-        if theirs != self.family:
-            raise DocreError(f"this is a checkpoint of {theirs}, not of {self.family}")
+        known = require_family(checkpoint, self.family)
         if known["parent"] is not None:
             self.parent = Parent(**known["parent"])
         if not self.is_built:
@@ -315,6 +328,56 @@ class DocumentModel(lightning.LightningModule):
                 f"the checkpoint knows {len(known['relations'])} relations, the data "
                 f"{len(self.relations)}: they are other {differing}"
             )
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Take over weights.
+
+        Raises:
+            DocreError: If they are those of other parts; the parts are named.
+        """
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except RuntimeError:
+            differing = differing_weights(state_dict, self.state_dict())
+            if not differing:
+                raise
+        raise DocreError(f"these weights are of a model with other parts: {differing}")
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls,
+        checkpoint_path: str | Path | IO[bytes],
+        map_location: Any = None,
+        *,
+        allow: Sequence[str] = (),
+        **options: Any,
+    ) -> Self:
+        """Read a model from a checkpoint as Lightning does, but never unpickle.
+
+        Args:
+            checkpoint_path: The file.
+            map_location: Where to put the weights.
+            allow: Packages beside docre that the classes it names may be from.
+            options: Lightning's others, and arguments that count more than the checkpoint's.
+
+        Raises:
+            DocreError: If it is damaged, or would unpickle or import something else.
+        """
+        from docre.hub.trained_settings import check_loaded
+
+        on_disk = isinstance(checkpoint_path, str | Path)
+        known = read_checkpoint(checkpoint_path, mmap=on_disk)
+        try:
+            require_family(known, cls.family)
+            check_loaded(known, allow, given=options)
+        except DocreError as error:
+            raise DocreError(f"{checkpoint_path}: {error}") from error
+        if not on_disk:
+            cast(IO[bytes], checkpoint_path).seek(0)
+        options["weights_only"] = True
+        return super().load_from_checkpoint(checkpoint_path, map_location, **options)
 
     def describe(self) -> dict[str, Any]:
         """Return what ``run.json`` says of the model, beside what its configuration says."""

@@ -25,6 +25,7 @@ os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 from jsonargparse import ArgumentParser
 
 from docre import __version__
+from docre.disk import refusal
 from docre.errors import DataError, DocreError, describe
 
 
@@ -84,6 +85,10 @@ COMMANDS = {
         "docre predict --run FOLDER (without a model and files) is a command of Lightning's as "
         "docre test is: it predicts the test split of the run, or --documents FILE, and takes all "
         "options of the trainer, several devices too. docre predict --run FOLDER --help has them.",
+    ),
+    "replay": Command(
+        "docre.replay_command:replay_step",
+        "run a step again whose loss was not finite, and say where that begins",
     ),
     "report": Command(
         "docre.report.command:report",
@@ -201,7 +206,7 @@ def reported(options: Mapping[str, object]) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:  # a folder that cannot be written to, a full disk
-        print(f"docre: error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"docre: error: {refusal(error)}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from docre.errors import DocreError
+from docre.yaml_text import plain_yaml
 
 
 def config_folder() -> Path:
@@ -46,6 +47,8 @@ def kind_of(name: str) -> str:
 def find_config(name: str, kind: str | None = None) -> Path:
     """Return the file a name means: one that exists, or a packaged configuration.
 
+    What is too deep or too large for its readers is refused here, see :mod:`docre.yaml_text`.
+
     Args:
         name: A path, or the name of a packaged configuration with or without ``.yaml``.
         kind: The folder it lies in, a key of ``KINDS``; a name may leave it out.
@@ -55,6 +58,7 @@ def find_config(name: str, kind: str | None = None) -> Path:
     """
     given = Path(name)
     if given.is_file():
+        plain_yaml(given)
         return given
     root = config_folder()
     folder, short, long = root, "config", "configuration"

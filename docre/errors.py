@@ -42,11 +42,12 @@ class Problem:
     def __str__(self) -> str:
         place = [self.source] if self.source else []
         if self.document:
-            place.append(f"document {self.document!r}")
+            place.append(f"document {_cut(self.document)!r}")
         if self.field:
-            place.append(self.field)
+            place.append(_cut(self.field))
         done = f" [{self.action}]" if self.action else ""
-        return f"{', '.join(place)}: {self.message}{done}" if place else f"{self.message}{done}"
+        message = _cut(self.message, 2000)
+        return f"{', '.join(place)}: {message}{done}" if place else f"{message}{done}"
 
     def at(
         self,
@@ -62,6 +63,11 @@ class Problem:
             document=self.document if document is None else document,
             action=self.action if action is None else action,
         )
+
+
+def _cut(text: str, longest: int = 300) -> str:
+    """Return a text that a person can read, whatever a file put there."""
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 class DataError(DocreError, ValueError):

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
 from docre.base_model import DocumentModel, EncoderFactory, said_of
 from docre.batch import Batch
 from docre.data.modules.base import DocREDataModule
+from docre.data.sampling import distributed_place
 from docre.decoding import Decoder, ThresholdDecoder
 from docre.distillation.teacher import TeacherFactory
 from docre.encoder import Encoder
@@ -21,6 +23,7 @@ from docre.hyperparameters import drop_objects
 from docre.losses.adaptive_threshold import AdaptiveThresholdLoss
 from docre.losses.base import Loss, LossParts
 from docre.losses.combined import CombinedLoss
+from docre.losses.ranks import sum_over_ranks
 from docre.metrics import DocREScore
 from docre.optim import (
     LearningRates,
@@ -95,6 +98,7 @@ class DocREModel(DocumentModel):
         self.evidence_share = evidence_share
         # what predict makes of a batch, for whoever wants something else than triples
         self.reading: Callable[[HeadOutput, Batch], Any] | None = None
+        self._predicted = torch.zeros(())  # triples, in this epoch of training so far
         # whether every document of the split that is scored is labelled; unknown without our data
         self.all_labelled: bool | None = None
 
@@ -148,17 +152,13 @@ class DocREModel(DocumentModel):
         output = self(batch)
         parts = self._loss(output, batch)
         self.log_loss("train", parts, len(batch))
-        predicted = self.decoder.mask(output.logits.detach()).sum().float()
-        self.log(
-            "train/predicted",
-            predicted,
-            on_step=False,
-            on_epoch=True,
-            reduce_fx="sum",
-            sync_dist=True,
-            batch_size=len(batch),
-        )
+        self._predicted = self._predicted + self.decoder.mask(output.logits.detach()).sum()
         return parts.total()
+
+    def on_train_epoch_end(self) -> None:
+        """Log how many triples were predicted over the epoch."""
+        self.log("train/predicted", float(self._predicted), reduce_fx="sum", sync_dist=True)
+        self._predicted = torch.zeros(())
 
     def _loss(self, output: HeadOutput, batch: Batch) -> LossParts:
         taught = None if self.teacher is None or not self.training else self.teacher.targets(batch)
@@ -201,6 +201,17 @@ class DocREModel(DocumentModel):
 
     def _triples(self, output: HeadOutput, batch: Batch) -> list[PredictedTriple]:
         return triples_of(output, batch, self.relations, self.decoder, self.evidence_share)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what was counted in this epoch too; see the base class."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["docre"]["predicted"] = float(sum_over_ranks(self._predicted.to(self.device)))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting, on one rank; see the base class."""
+        super().on_load_checkpoint(checkpoint)
+        counted = checkpoint["docre"].get("predicted", 0.0) if distributed_place()[0] == 0 else 0.0
+        self._predicted = torch.tensor(counted)
 
     def describe(self) -> dict[str, Any]:
         """Return what ``run.json`` says of the model; see the base class."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from docre.errors import DocreError
+from docre.yaml_text import plain_yaml
 
 if TYPE_CHECKING:
     from docre.base_model import DocumentModel
@@ -25,16 +26,37 @@ def model_class_of(arguments: Sequence[str]) -> str:
 
     Args:
         arguments: Of ``docre fit`` and its like, with configurations as files.
+
+    Raises:
+        DocreError: If the checkpoint is none, or of another kind of model.
     """
     found = checkpoint = None
+    has_options = False
     for option, value in _options(arguments):
         if option in ("--config", "-c"):
-            found = _in_config(Path(value)) or found
+            config = _read_config(Path(value))
+            found = _named(config) or found
+            has_options = has_options or bool(config.get("model"))
         elif option == _OPTION:
             found = value
         elif option == "--ckpt_path":
             checkpoint = value
-    return found or _in_checkpoint(checkpoint) or DEFAULT
+    if has_options and found is None:
+        found = DEFAULT  # options of a model that is not named are those of the usual one
+    if checkpoint is None or not Path(checkpoint).is_file():
+        return found or DEFAULT  # whoever loads it says what is wrong
+    facts = _facts(checkpoint)
+    if found is None:
+        return _ours(facts.get("model_class")) or DEFAULT
+    if not _ours(found):
+        return found  # one's own; what it is is seen when it is loaded
+    theirs, family = facts.get("model", "DocREModel"), load_model_class(found).family
+    if theirs != family:
+        raise DocreError(
+            f"--ckpt_path: {checkpoint} is a checkpoint of {theirs}, the configuration is of "
+            f"{family}: give the configuration that it was trained with"
+        )
+    return found
 
 
 def load_model_class(path: str) -> type[DocumentModel]:
@@ -63,23 +85,28 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield option, value if equals else following
 
 
-def _in_config(path: Path) -> str | None:
+def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = msgspec.yaml.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError):
-        return None  # whoever reads it in earnest says what is wrong
-    found = config.get("model_class") if isinstance(config, dict) else None
+        config = msgspec.yaml.decode(plain_yaml(path))
+    except (DocreError, msgspec.MsgspecError):
+        return {}  # whoever reads it in earnest says what is wrong
+    return config if isinstance(config, dict) else {}
+
+
+def _named(config: dict[str, Any]) -> str | None:
+    found = config.get("model_class")
     return found if isinstance(found, str) else None
 
 
-def _in_checkpoint(path: str | None) -> str | None:
-    """Return the model of ours that a checkpoint names; a file does not choose what to import."""
-    if path is None or not Path(path).is_file():
-        return None
-    from docre.parent import read_checkpoint
+def _facts(checkpoint: str) -> Mapping[str, Any]:
+    from docre.parent import facts_of, read_checkpoint
 
-    try:
-        found = read_checkpoint(path, mmap=True).get("docre", {}).get("model_class")
-    except DocreError:
-        return None  # whoever loads it says what is wrong
-    return found if isinstance(found, str) and found.startswith("docre.") else None
+    facts = facts_of(read_checkpoint(checkpoint, mmap=True))
+    if not facts:
+        raise DocreError(f"--ckpt_path: {checkpoint} is not a checkpoint of docre")
+    return facts
+
+
+def _ours(path: Any) -> str | None:
+    """Return the path of a model of ours; a file does not choose what to import."""
+    return path if isinstance(path, str) and path.startswith("docre.") else None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import lightning
+import msgspec
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
@@ -24,10 +25,12 @@ from docre.data.modules.base import DocREDataModule, Split
 from docre.data.progress import progress_bar
 from docre.data.sampling import IntArray, pack_by_budget, pack_by_size
 from docre.errors import DocreError
+from docre.machine import has_gpu, misfit
 from docre.model import DocREModel
 from docre.outputs import HeadOutput
 from docre.parent import read_checkpoint
 from docre.training import DocRECLI, run
+from docre.yaml_text import plain_yaml
 
 T = TypeVar("T")
 # What the configuration of a run may say otherwise; options that are given come later and count.
@@ -140,7 +143,7 @@ def open_run(
             together.
         DataError: If the documents have problems, as soon as they are read.
     """
-    words = ["predict", "--run", str(run_folder), *_ONE_DEVICE, *arguments]
+    words = ["predict", "--run", str(run_folder), *_ONE_DEVICE, *_here(run_folder), *arguments]
     if documents is not None:
         words += ["--documents", str(documents)]
     made = run(words, _NothingRun)
@@ -160,6 +163,19 @@ def open_run(
     return OpenedRun(model.to(trainer.strategy.root_device).eval(), data, trainer, checkpoint)
 
 
+def _here(run_folder: str | Path) -> tuple[str, ...]:
+    """Return the options to open a run of a GPU where there is none."""
+    path = Path(run_folder) / "config.yaml"
+    if not path.is_file():
+        return ()  # whoever reads it says what is wrong
+    try:
+        config = msgspec.yaml.decode(plain_yaml(path))
+    except (msgspec.MsgspecError, DocreError):
+        return ()
+    trainer = config.get("trainer") if isinstance(config, dict) else None
+    return misfit({**(trainer or {}), "devices": 1}, has_gpu()).options
+
+
 class _NothingRun(DocRECLI):
     """Makes model, data and trainer, and leaves it at that."""
 
@@ -169,10 +185,10 @@ class _NothingRun(DocRECLI):
 
 def _load(checkpoint: Path, model: DocumentModel, data: DocREDataModule) -> None:
     known = read_checkpoint(checkpoint, mmap=True)
-    model.on_load_checkpoint(known)
     try:
+        model.on_load_checkpoint(known)
         model.load_state_dict(known["state_dict"])
-    except RuntimeError as error:
+    except DocreError as error:
         raise DocreError(f"{checkpoint} does not fit the model: {error}") from error
     data.load_state_dict({"relations": list(model.relations), "types": list(model.types)})
     size = getattr(model.encoder, "vocab_size", None)

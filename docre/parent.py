@@ -6,10 +6,11 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from docre.differences import differing_weights
 from docre.errors import DocreError
 
 if TYPE_CHECKING:
@@ -55,21 +56,53 @@ def best_checkpoint(path: str | Path) -> Path:
     raise DocreError(f"{given} has neither checkpoints/best.ckpt nor checkpoints/last.ckpt")
 
 
-def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
+def read_checkpoint(path: str | Path | IO[bytes], mmap: bool = False) -> dict[str, Any]:
     """Return what is in a checkpoint, never unpickling.
 
     Args:
-        path: The file.
+        path: The file, or one that is open.
         mmap: Leave weights on the disk until they are used.
 
     Raises:
         DocreError: If it is damaged or something else.
     """
     try:
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        found: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise DocreError(f"{path} is no checkpoint that can be read") from error
+        raise DocreError(f"{path} is no checkpoint that can be read: {_why(error)}") from error
+    if not isinstance(found, dict):
+        kind = type(found).__name__
+        raise DocreError(f"{path} is no checkpoint that can be read: it holds a {kind} alone")
     return found
+
+
+def facts_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a checkpoint of ours says of its model; empty for those of other projects."""
+    found = checkpoint.get("docre")
+    return found if isinstance(found, Mapping) else {}
+
+
+def require_family(checkpoint: Mapping[str, Any], family: str) -> Mapping[str, Any]:
+    """Return what a checkpoint says of its model.
+
+    Raises:
+        DocreError: If it is of another project, or of a model of another family.
+    """
+    known = facts_of(checkpoint)
+    if not known:
+        raise DocreError("this is not a checkpoint of docre: it does not name its relations")
+    theirs = known.get("model", "DocREModel")
+    if theirs != family:
+        raise DocreError(f"this is a checkpoint of {theirs}, not of {family}")
+    return known
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
+        return error.strerror or str(error)
+    if isinstance(error, pickle.UnpicklingError) and "nsupported" in str(error):
+        return "it holds objects of Python, which nobody unpickles here; of another project?"
+    return "it is damaged, or cut off"
 
 
 def encoder_config_of(checkpoint: str | Path | None) -> dict[str, Any] | None:
@@ -77,7 +110,7 @@ def encoder_config_of(checkpoint: str | Path | None) -> dict[str, Any] | None:
     if not checkpoint or not Path(checkpoint).is_file():
         return None
     known = read_checkpoint(checkpoint, mmap=True)
-    config: dict[str, Any] | None = known.get("docre", {}).get("encoder_config")
+    config: dict[str, Any] | None = facts_of(known).get("encoder_config")
     return config
 
 
@@ -94,7 +127,7 @@ def load_parent(path: str | Path, model: DocumentModel) -> Parent:
         DocreError: If the run knows other relations or has other parts.
     """
     try:
-        source = _source(path)
+        source = _source(path, model.family)
     except DocreError as error:
         raise DocreError(f"init_from: {error}") from error
     known = source.relations
@@ -107,11 +140,12 @@ def load_parent(path: str | Path, model: DocumentModel) -> Parent:
     weights = {
         name: value for name, value in source.weights.items() if name.startswith(model.inherited)
     }
-    missing, unexpected = _differences(model, weights)
-    if missing or unexpected:
+    ours = {n: v for n, v in model.state_dict().items() if n.startswith(model.inherited)}
+    differing = differing_weights(weights, ours, here="this run")
+    if differing:
         raise DocreError(
-            f"init_from: the parts of {source.parent.path} are others than those of this run; only "
-            f"in this run: {_some(missing)}; only in the checkpoint: {_some(unexpected)}"
+            f"init_from: the parts of {source.parent.path} are others than those of this run; "
+            f"{differing}"
         )
     model.load_state_dict(weights, strict=False)
     return source.parent
@@ -126,8 +160,8 @@ class _Source(NamedTuple):
     parent: Parent
 
 
-def _source(path: str | Path) -> _Source:
-    """Read it from wherever it is."""
+def _source(path: str | Path, family: str) -> _Source:
+    """Read it from wherever it is; a checkpoint has to be of the family."""
     from docre.hub.exported_folder import is_exported
     from docre.hub.remote import download, is_on_hub
 
@@ -135,16 +169,21 @@ def _source(path: str | Path) -> _Source:
         return _exported(Path(path))
     if is_on_hub(path):
         return _exported(download(str(path)), str(path))
-    return _trained(path)
+    return _trained(path, family)
 
 
-def _trained(path: str | Path) -> _Source:
-    """Read a checkpoint."""
+def _trained(path: str | Path, family: str) -> _Source:
+    """Read a checkpoint of a family."""
     from docre.data.cache import file_hash
 
     source = best_checkpoint(path)
     checkpoint = read_checkpoint(source)
-    known = checkpoint.get("docre", {})
+    try:
+        known = require_family(checkpoint, family)
+        if "state_dict" not in checkpoint:
+            raise DocreError("there are no weights in it")
+    except DocreError as error:
+        raise DocreError(f"{source}: {error}") from error
     epoch, step = int(checkpoint["epoch"]), int(checkpoint["global_step"])
     parent = Parent(str(source), file_hash(source), epoch, step)
     relations, types = known.get("relations") or (), known.get("types") or ()
@@ -173,21 +212,3 @@ def _exported(folder: Path, name: str | None = None) -> _Source:
     )
     names = [name for name, _ in config.relations]
     return _Source(names, config.types, read_safetensors(path), parent)
-
-
-def _differences(
-    model: DocumentModel, weights: dict[str, torch.Tensor]
-) -> tuple[list[str], list[str]]:
-    """Return what is missing and what is not expected; other shapes are both."""
-    ours = {
-        f"{name} {tuple(value.shape)}"
-        for name, value in model.state_dict().items()
-        if name.startswith(model.inherited)
-    }
-    theirs = {f"{name} {tuple(value.shape)}" for name, value in weights.items()}
-    return sorted(ours - theirs), sorted(theirs - ours)
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown or "nothing"

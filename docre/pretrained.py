@@ -52,7 +52,7 @@ def load_tokenizer(name: str, offline: bool = False) -> PreTrainedTokenizerBase:
     offline = offline or is_offline()
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            source, local_files_only=offline
+            source, local_files_only=offline, trust_remote_code=False
         )
     except (OSError, ValueError) as error:
         if offline and not Path(source).exists():

@@ -1,8 +1,9 @@
 """From what people type to what LightningCLI takes.
 
 ``--config NAME`` is looked up among the packaged configurations, ``--run FOLDER`` stands for the
-configuration, best checkpoint and tuned thresholds of a run, ``--documents FILE`` for a data module
-over that file, ``--output FILE`` for where predictions go.
+configuration, best checkpoint and tuned thresholds of a run, ``--resume FOLDER`` for its
+configuration, last checkpoint and place, ``--documents FILE`` for a data module over that file,
+``--output FILE`` for where predictions go.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 
 from docre.configs import find_config
 from docre.errors import DocreError
+from docre.yaml_text import plain_yaml
 
 _KEPT_READING = ("num_proc", "cache_dir", "offline")
 
@@ -46,17 +48,26 @@ def expand(arguments: Sequence[str]) -> RunArguments:
     """
     command, given = arguments[0], list(arguments[1:])
     given, run = _take(given, "--run")
+    given, resumed = _take(given, "--resume")
     given, documents = _take(given, "--documents")
     given, output = _take(given, "--output")
     for option, value in (("--documents", documents), ("--output", output)):
         if value is not None and command != "predict":
             raise DocreError(f"{option} belongs to docre predict, not to docre {command}")
+    if resumed is not None and command != "fit":
+        raise DocreError(f"--resume belongs to docre fit; docre {command} takes --run")
     given = [*_found(given)]
     name = next((Path(value).stem for value in _configs(given)), "run")
+    if resumed is not None:
+        place = _run_folder(resumed)
+        given = [*_to_resume(place), *given]
+        return RunArguments([command, *given], place.parent.name or name, None)
     folder = None if run is None else _run_folder(run)
     if folder is not None:
         if command == "fit":
-            raise DocreError("--run is for validate, test and predict; fit takes --config")
+            raise DocreError(
+                "--run is for validate, test and predict; fit takes --config, or --resume to go on"
+            )
         # options that are given come last, and count
         own = [] if documents is None else _own_documents(documents, folder)
         given = [*_of_run(folder, given), *own, *given]
@@ -117,7 +128,14 @@ def _run_folder(run: str) -> Path:
         newest = max(inner, key=lambda path: path.stat().st_mtime_ns, default=None)
         hint = "" if newest is None else f"; it has runs inside, the last is {newest.parent}"
         raise DocreError(f"{run} is not a run folder, it has no config.yaml{hint}")
+    plain_yaml(folder / "config.yaml")
     return folder
+
+
+def _to_resume(folder: Path) -> list[str]:
+    from docre.resumed_run import arguments_of
+
+    return arguments_of(folder)
 
 
 def _of_run(folder: Path, given: list[str]) -> list[str]:
@@ -148,7 +166,7 @@ def _own_documents(path: str, run: Path) -> list[str]:
         raise DocreError(f"no such file: {path}")
     if not (run / "run.json").is_file():
         raise DocreError(f"{run} has no run.json, which says how its documents were read")
-    config: dict[str, Any] = msgspec.yaml.decode((run / "config.yaml").read_bytes())
+    config: dict[str, Any] = msgspec.yaml.decode(plain_yaml(run / "config.yaml"))
     known = json.loads((run / "run.json").read_text(encoding="utf-8"))
     theirs = config["data"].get("init_args", {})
     # what is about this machine; how many documents, and what to do with bad ones, is not

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,15 +27,33 @@ import docre.losses
 import docre.memory
 import docre.refinement  # noqa: F401
 from docre.base_model import DocumentModel
-from docre.callbacks import PredictionFile, RunCheckpoint, ScoreFiles, StopEarly, Throughput
+from docre.callbacks import (
+    EndAtOnce,
+    ExactResume,
+    FiniteLoss,
+    LogAgain,
+    PredictionFile,
+    RunCheckpoint,
+    ScoreFiles,
+    StopEarly,
+    Throughput,
+)
 from docre.callbacks.checkpoint import WholeCheckpoints
 from docre.callbacks.run_folder import log_folder
+from docre.callbacks.run_lock import RunLock
 from docre.callbacks.score_files import describe_run, write_json
 from docre.dashboard import Dashboard
 from docre.data.modules.base import DocREDataModule
+from docre.data.writing import atomic_file
+from docre.disk import refusals_said, threads_keep_quiet
+from docre.ended_together import end_with_the_first
 from docre.errors import DocreError
+from docre.hub.trained_settings import check_trained_settings, packages_of
+from docre.machine import require_machine
 from docre.model_class import DEFAULT, load_model_class, model_class_of
+from docre.named_makers import check_makers
 from docre.parent import read_checkpoint
+from docre.precision import with_own_half_weights
 from docre.quiet import be_quiet
 from docre.run_arguments import expand
 
@@ -48,6 +67,16 @@ class RunRecord(SaveConfigCallback):
         """Write the configuration of a training that has a folder of its own."""
         if stage == "fit" and trainer.loggers:
             super().setup(trainer, pl_module, stage)
+
+    def save_config(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Write the configuration, whole or not at all: a run that goes on has one to lose."""
+        folder = log_folder(trainer)
+        if folder is not None:
+            text = self.parser.dump(self.config, skip_none=False)
+            with atomic_file(folder / "config.yaml") as file:
+                file.write(text.encode())
 
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -89,7 +118,7 @@ class DocRECLI(LightningCLI):
             DocREDataModule,
             subclass_mode_data=True,
             save_config_callback=RunRecord,
-            save_config_kwargs={"overwrite": True, "save_to_log_dir": True},
+            save_config_kwargs={"save_to_log_dir": False},
             seed_everything_default=66,
             auto_configure_optimizers=False,
             trainer_defaults={
@@ -97,7 +126,14 @@ class DocRECLI(LightningCLI):
                 "max_epochs": 30,
                 "gradient_clip_val": 1.0,
                 "log_every_n_steps": 10,
-                "callbacks": [ScoreFiles(), Throughput()],
+                "callbacks": [
+                    RunLock(),
+                    ScoreFiles(),
+                    Throughput(),
+                    ExactResume(),
+                    LogAgain(),
+                    EndAtOnce(),
+                ],
             },
             parser_kwargs={
                 command: {
@@ -117,6 +153,7 @@ class DocRECLI(LightningCLI):
             if ended.code == 2:
                 print(f"model_class is {self._named}", file=sys.stderr)  # noqa: T201
             raise
+        check_makers(self.config[self.config.subcommand].as_dict())
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what a run always has: a checkpoint of the best epoch, early stopping."""
@@ -145,6 +182,7 @@ class DocRECLI(LightningCLI):
             }
         )
         parser.add_lightning_class_args(StopEarly, "stop_early")
+        parser.add_lightning_class_args(FiniteLoss, "finite_loss")
         parser.add_lightning_class_args(PredictionFile, "predictions")
         parser.add_lightning_class_args(Dashboard, "dashboard")
         parser.link_arguments("select_on", "checkpoint.monitor", compute_fn=monitor_of)
@@ -153,6 +191,7 @@ class DocRECLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Make model, data and trainer; a value that none of them takes is one line."""
+        require_machine(self.config[self.subcommand].trainer)
         try:
             super().instantiate_classes()
         except ValueError as error:
@@ -160,6 +199,13 @@ class DocRECLI(LightningCLI):
         strategy = self.trainer.strategy
         if type(strategy.checkpoint_io) is TorchCheckpointIO:  # nobody chose another
             strategy.checkpoint_io = WholeCheckpoints()
+        with_own_half_weights(strategy)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run; what the disk refuses, whoever writes, is about the folder of the run."""
+        folder = self.run_folder or log_folder(self.trainer)
+        with threads_keep_quiet(), nullcontext() if folder is None else refusals_said(folder):
+            super()._run_subcommand(subcommand)
 
     def before_fit(self) -> None:
         """Without a development split there is nothing to select on."""
@@ -204,7 +250,12 @@ class DocRECLI(LightningCLI):
             return
         path = self.config[self.config.subcommand].get("ckpt_path")
         if path and Path(path).is_file():
-            read_checkpoint(path, mmap=True)  # a damaged one is one line
+            known = read_checkpoint(path, mmap=True)  # a damaged one is one line
+            named = packages_of(self.config[self.config.subcommand].model.as_dict())
+            try:
+                check_trained_settings(known.get("hyper_parameters") or {}, named)
+            except DocreError as error:
+                raise DocreError(f"{path}: {error}") from error
         super()._parse_ckpt_path()
 
     def after_fit(self) -> None:
@@ -218,7 +269,8 @@ RUN_HELP = "--run FOLDER takes the configuration and the best checkpoint of a ru
 SUMMARIES = {
     "fit": "Train a model. --config NAME is a file or a packaged configuration (docre configs "
     "lists them); several are laid over one another, and each of their options can be given on the "
-    "command line too.",
+    "command line too. --resume FOLDER goes on with a run that was interrupted, in its own folder; "
+    "on one machine with the same devices, it ends as it would have without the interruption.",
     "validate": f"Score a trained model on the development split. {RUN_HELP}",
     "test": f"Score a trained model on the test split. {RUN_HELP}",
     "predict": f"Predict with a trained model. {RUN_HELP} --documents FILE predicts a file of "
@@ -228,7 +280,7 @@ SUMMARIES = {
     "submission. Joint models: .jsonl with documents, .json as the published predictions.json.",
 }
 USAGE = {
-    "fit": "--config NAME",
+    "fit": "--config NAME | --resume FOLDER",
     "validate": "--run FOLDER",
     "test": "--run FOLDER",
     "predict": "--run FOLDER [--documents FILE] [--output FILE]",
@@ -286,6 +338,7 @@ def run(arguments: Sequence[str], interface: type[DocRECLI] = DocRECLI) -> DocRE
         The interface, with model, data and trainer.
     """
     be_quiet()
+    end_with_the_first()
     expanded = expand(arguments)
     # LightningCLI reads sys.argv, and so do the processes it starts for more devices
     before = sys.argv

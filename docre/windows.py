@@ -208,13 +208,12 @@ def merge_states(states: Tensor, windows: Sequence[Window], documents: int, padd
     Returns:
         The mean over all windows that cover a token.  # [B, T, D]
     """
-    parts: list[list[Tensor]] = [[] for _ in range(documents)]
+    total = states.new_zeros(documents, padded, states.shape[-1])
     count = states.new_zeros(documents, padded, 1)
     for window, state in zip(windows, states.unbind(0), strict=True):
-        around = (0, 0, window.start, padded - window.end)
-        parts[window.document].append(pad(state[window.inside], around))  # [T, D]
+        total[window.document, window.start : window.end] += state[window.inside]
         count[window.document, window.start : window.end] += 1
-    return torch.stack([_sum(part) for part in parts]) / count.clamp(min=1)  # [B, T, D]
+    return total / count.clamp(min=1)  # [B, T, D]
 
 
 def merge_rows(
@@ -232,22 +231,26 @@ def merge_rows(
         The sum over a document's windows, and if they are several, each row divided by its sum.
         # [M, H, T]
     """
-    parts: list[list[Tensor]] = [[] for _ in mentions]
+    parts: list[list[tuple[Window, Tensor]]] = [[] for _ in mentions]
     for window, row in zip(windows, rows.unbind(0), strict=True):
         own = row[:, : mentions[window.document], window.inside].transpose(0, 1)  # [m, H, l]
-        parts[window.document].append(pad(own, (window.start, padded - window.end)))  # [m, H, T]
-    merged = [_sum(part) if len(part) == 1 else _renormalise(_sum(part)) for part in parts]
-    return torch.cat(merged)  # [M, H, T]
+        parts[window.document].append((window, own))
+    return torch.cat([_whole_rows(part, padded) for part in parts])  # [M, H, T]
+
+
+def _whole_rows(parts: Sequence[tuple[Window, Tensor]], padded: int) -> Tensor:
+    """Return the attention of one document's mentions to all of it, [m, H, T]."""
+    if len(parts) == 1:
+        ((window, row),) = parts
+        return pad(row, (window.start, padded - window.end))
+    # into one place: a whole row for each window would be memory that grows with their square
+    total = parts[0][1].new_zeros(*parts[0][1].shape[:2], padded)
+    for window, row in parts:
+        total[..., window.start : window.end] += row
+    return _renormalise(total)
 
 
 def _renormalise(rows: Tensor) -> Tensor:
     # in half precision the small number would be zero, and a row without any attention NaN
     wide = rows.to(torch.promote_types(rows.dtype, torch.float32))
     return (wide / (wide.sum(-1, keepdim=True) + _EPSILON)).to(rows.dtype)
-
-
-def _sum(parts: Sequence[Tensor]) -> Tensor:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total

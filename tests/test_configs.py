@@ -487,7 +487,7 @@ def test_an_overlay_trains_on_the_base_it_names(name, request, bases):
         # an overlay says the last word, and nothing about what it does not speak of
         assert spoken or now[path] == bases[base][path]
     for path, value in said.items():
-        if path not in dict(leaves(ON_A_CPU)):
+        if path[:2] not in dict(leaves(ON_A_CPU)):
             assert overlaid(made.config.fit, path, value)
 
 

@@ -106,13 +106,13 @@ def test_other_relations_and_other_parts(parent, files, tmp_path):  # noqa: F811
     data = data_of(files, relations_file=str(names))
     with pytest.raises(DocreError, match=r"init_from: .* knows 3 relations, the data 4"):
         trainer().fit(make(READER, init_from=str(folder)), datamodule=data)
-    with pytest.raises(DocreError, match=r"only in the checkpoint: head\.memory.* and \d+ more"):
+    with pytest.raises(DocreError, match=r"only in the checkpoint: head\.memory$"):
         trainer().fit(make(init_from=str(folder)), datamodule=data_of(files))
     more = partial(TokenTuringReader, slots=7, attention_heads=2)
-    with pytest.raises(DocreError, match=r"head\.memory\.memory \(7, 16\)"):
+    with pytest.raises(DocreError, match=r"head\.memory\.memory is 6 x 16, 7 x 16 in this run$"):
         trainer().fit(make(more, init_from=str(folder)), datamodule=data_of(files))
     shared = make(head=head_of(READER, shared_extractor=True), init_from=str(folder))
-    with pytest.raises(DocreError, match=r"checkpoint: head\.tail_extractor\.bias"):
+    with pytest.raises(DocreError, match=r"only in the checkpoint: head\.tail_extractor$"):
         trainer().fit(shared, datamodule=data_of(files))
 
 
@@ -134,7 +134,7 @@ def test_the_best_checkpoint_comes_before_the_last(tmp_path):
 def test_a_parent_that_is_none_of_ours(files, tmp_path):  # noqa: F811
     foreign = tmp_path / "foreign.ckpt"
     torch.save({"state_dict": {}, "epoch": 0, "global_step": 0}, foreign)
-    with pytest.raises(DocreError, match=r"init_from: .* knows 0 relations"):
+    with pytest.raises(DocreError, match=r"init_from: .* this is not a checkpoint of docre"):
         trainer().fit(make(READER, init_from=str(foreign)), datamodule=data_of(files))
     foreign.write_bytes(b"nothing")
     with pytest.raises(DocreError, match=r"init_from: .*foreign\.ckpt is no checkpoint"):

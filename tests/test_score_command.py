@@ -143,6 +143,23 @@ def test_negative_settings_are_refused(files, setting):
         run(files, **{setting: -3})
 
 
+def test_numbers_beyond_all_bounds_are_wrong_and_no_more(files):
+    usual, _ = run(files)
+    entries = json.loads(files["pred"].read_text())
+    far = [
+        {**entries[0], "h_idx": 10**30},
+        {**entries[0], "t_idx": -(10**30)},
+        {**entries[0], "t_idx": 2**63},
+        {"title": "one", "h_idx": 0, "t_idx": 2, "r": "P2", "evidence": [0, 10**30]},
+    ]
+    files["pred"].write_text(json.dumps([*entries, *far]))
+    scores, _ = run(files)
+    assert scores.overall.predicted == usual.overall.predicted + 4
+    assert scores.overall.correct == usual.overall.correct + 1
+    assert scores.evidence.predicted == usual.evidence.predicted + 5
+    assert scores.duplicates == usual.duplicates
+
+
 def test_predictions_where_documents_belong(files):
     with pytest.raises(DocreError, match="are the arguments swapped"):
         run({**files, "pred": files["gold"], "gold": files["pred"]})

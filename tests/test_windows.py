@@ -181,3 +181,21 @@ def test_half_precision_rows_without_attention_are_zero():
 def test_impossible_windows(arguments, said):
     with pytest.raises(DocreError, match=said):
         WindowScheme(*arguments)
+
+
+@pytest.mark.parametrize("windows", [8, 64])
+def test_memory_grows_with_the_document_alone(windows):
+    """A whole row for each window would be memory that grows with the square of the length."""
+    scheme = WindowScheme(40, 10, 1, 1, "cover")
+    length = windows * 28
+    plan = scheme.plan([length], length)
+    rows = torch.rand(len(plan), 2, 6, 40)
+    states = torch.rand(len(plan), 40, 8)
+    for merge, wide in (
+        (lambda: merge_rows(rows, plan, [6], length), 6 * 2),
+        (lambda: merge_states(states, plan, 1, length), 8),
+    ):
+        with torch.profiler.profile(profile_memory=True) as profile:
+            merge()
+        taken = sum(max(0, event.self_cpu_memory_usage) for event in profile.events())
+        assert wide * length * 4 <= taken <= 5 * wide * length * 4

@@ -68,7 +68,7 @@ def read_calibration(
         known = json.loads(path.read_bytes())
         found = calibration_from_dict(known["calibration"])
         theirs = known["checkpoint"]["xxh3_128"]
-    except (ValueError, KeyError, TypeError, DocreError) as error:
+    except (ValueError, KeyError, TypeError, DocreError, RecursionError) as error:
         raise DocreError(
             f"{path} cannot be read ({error}): delete it, or run docre calibrate again"
         ) from error

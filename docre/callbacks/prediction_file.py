@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -12,6 +12,7 @@ import msgspec
 from lightning.pytorch.callbacks import BasePredictionWriter
 
 from docre.callbacks.run_folder import run_folder
+from docre.disk import refusals_said
 from docre.documents import Document
 from docre.errors import DocreError
 from docre.prediction_forms import DocumentForm, PredictionForm, TripleForm
@@ -71,8 +72,9 @@ class PredictionFile(BasePredictionWriter):
         data = cast(Any, trainer).datamodule
         split = "predict" if "predict" in data.files else "test"
         self._documents = {one.id: one for one in data.documents(split)}
-        self._target.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._part(trainer.global_rank).open("wb")
+        with refusals_said(self._target):
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._part(trainer.global_rank).open("wb")
 
     def _part(self, rank: int) -> Path:
         target = cast(Path, self._target)
@@ -97,7 +99,8 @@ class PredictionFile(BasePredictionWriter):
         ):
             # no JSON has a tab outside of its strings, and inside it is written \\t
             header = msgspec.json.encode((record.document, record.size))
-            self._file.write(header + b"\t" + record.line + b"\n")
+            with refusals_said(self._target):
+                self._file.write(header + b"\t" + record.line + b"\n")
 
     def on_predict_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -105,7 +108,8 @@ class PredictionFile(BasePredictionWriter):
         """Put the pieces of all ranks together and give the file its name."""
         if self._file is None or self._target is None:
             return
-        self._file.close()
+        with refusals_said(self._target):
+            self._file.close()
         self._file = None
         trainer.strategy.barrier()
         if not trainer.is_global_zero:
@@ -135,7 +139,8 @@ class PredictionFile(BasePredictionWriter):
     ) -> None:
         """Leave nothing half-written behind."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # a full disk refuses again what it has refused
+                self._file.close()
             self._file = None
             self._part(trainer.global_rank).unlink(missing_ok=True)
 

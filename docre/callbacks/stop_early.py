@@ -34,6 +34,17 @@ class StopEarly(EarlyStopping):
         super().__init__(monitor, min_delta=min_delta, patience=patience or 1, mode=mode)
         self.is_on = patience is not None
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what was seen; how long to wait is what is asked for now."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+    def on_fit_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Leave a training that had stopped where it is, unless there is patience left now."""
+        if self.is_on and self.wait_count >= self.patience:
+            trainer.should_stop = True
+
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:

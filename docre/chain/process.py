@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO, NoReturn
 
+from docre.chain.lifeline import lifeline
+
 
 class Terminated(KeyboardInterrupt):
     """Somebody asked this process to end (SIGTERM)."""
@@ -23,7 +25,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Begin ``docre`` with some arguments.
+    """Begin ``docre`` with some arguments. It ends when this process is killed.
 
     Args:
         arguments: What stands behind ``docre``.
@@ -31,10 +33,11 @@ def start(
         environment: Variables it gets beside those of this process.
         output: Where it prints, errors too; else where this process does.
     """
+    end, variables = lifeline()
     return subprocess.Popen(
         [sys.executable, "-m", "docre", *arguments],
-        pass_fds=(lock,),
-        env={**os.environ, **(environment or {})},
+        pass_fds=(lock, end),
+        env={**os.environ, **(environment or {}), **variables},
         stdout=output,
         stderr=None if output is None else subprocess.STDOUT,
     )

@@ -15,6 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from docre.configs import find_config
 from docre.errors import DocreError
+from docre.yaml_text import plain_yaml
 
 _STAGE_NAME = re.compile(r"(?!version_\d+$)[A-Za-z][A-Za-z0-9_-]*")
 _OPTION = re.compile(r"[A-Za-z_][\w-]*(\.[\w+-]+)*")
@@ -140,10 +141,10 @@ def read_chain(path: Path) -> Chain:
         DocreError: If it is no chain; the message names file and key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain_yaml(path)
         twice = list(_repeated(yaml.compose(text, Loader=yaml.SafeLoader)))
-        body = msgspec.yaml.decode(text)
-    except (yaml.YAMLError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        body = msgspec.yaml.decode(plain_yaml(path))
+    except (yaml.YAMLError, msgspec.DecodeError) as error:
         raise DocreError(f"{path}: this is no YAML: {error}") from error
     if twice:
         raise DocreError(f"{path}: {twice[0]} stands there twice")

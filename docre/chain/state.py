@@ -13,6 +13,7 @@ import msgspec
 from docre.chain.stages import AnyStage, DistilStage, FitStage, option_text, references
 from docre.configs import find_config
 from docre.errors import DocreError
+from docre.yaml_text import plain_yaml
 
 FILE = "chain.json"
 Status = Literal["running", "finished", "failed", "interrupted"]
@@ -78,7 +79,7 @@ def read_state(folder: Path) -> ChainState:
         return ChainState()
     try:
         return msgspec.json.decode(path.read_bytes(), type=ChainState)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise DocreError(f"{path}: not the state of a chain: {error}") from error
 
 
@@ -178,7 +179,7 @@ def _config_hash(name: str) -> str:
     """Return a hash of what a configuration says; comments do not count."""
     path = find_config(name)
     try:
-        content = msgspec.yaml.decode(path.read_bytes())
+        content = msgspec.yaml.decode(plain_yaml(path))
     except msgspec.DecodeError as error:
         raise DocreError(f"{path}: this is no YAML: {error}") from error
     plain = msgspec.json.encode(content, enc_hook=str, order="deterministic")

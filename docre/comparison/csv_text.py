@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from docre.comparison.comparison import Comparison, ComparisonTable
 from docre.comparison.rows import ComparedRow
+from docre.spreadsheet_text import as_cell
 
 COLUMNS = (
     *("table", "split", "data", "row", "score", "runs", "mean", "sd", "values", "folders"),
@@ -27,7 +28,8 @@ def csv_text(comparison: Comparison) -> str:
     for number, table in enumerate(comparison.tables, 1):
         for row in table.rows:
             for line in _lines(table, row):
-                writer.writerow({"table": number, **line})
+                cells = {k: as_cell(v) if isinstance(v, str) else v for k, v in line.items()}
+                writer.writerow({"table": number, **cells})
     return text.getvalue()
 
 

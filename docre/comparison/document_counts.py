@@ -81,7 +81,7 @@ def read_counts(path: Path) -> dict[str, Counts | LevelCounts]:
     try:
         levels = msgspec.json.decode(path.read_bytes(), type=_File).levels
         return {name: _counts(stored) for name, stored in levels.items()}
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DocreError(f"{path} has no counts that can be read: {error}") from error
 
 

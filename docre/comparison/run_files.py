@@ -9,6 +9,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from docre.errors import DocreError
+from docre.yaml_text import plain_yaml
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -21,8 +22,10 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DocreError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise DocreError(f"{path} cannot be read: it holds no object")
     return found
 
 
@@ -33,7 +36,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         DocreError: If it is damaged.
     """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml.safe_load(plain_yaml(path))
     except (yaml.YAMLError, ValueError) as error:
         raise DocreError(f"{path} cannot be read: {error}") from error
     if not isinstance(found, dict):

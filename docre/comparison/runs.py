@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from docre.as_written import as_written
 from docre.comparison.differing import Options
 from docre.comparison.document_counts import Levels, counts_path, flat_rates, read_counts
 from docre.comparison.event_files import TrainingLog, kept_step, read_log
@@ -41,8 +42,12 @@ class TrainedRun:
         Raises:
             DocreError: If a file of it is damaged.
         """
-        config = read_yaml(folder / "config.yaml")
-        return cls(folder, read_options(folder), config, read_json(folder / "run.json"))
+        with as_written(folder):
+            config = read_yaml(folder / "config.yaml")
+            record = read_json(folder / "run.json")
+            for key in ("git", "versions", "data"):
+                dict(record.get(key) or {})
+            return cls(folder, read_options(folder), config, record)
 
     @cached_property
     def log(self) -> TrainingLog:
@@ -96,10 +101,18 @@ def read_scores(run: TrainedRun, split: Split) -> ScoredRun | None:
         DocreError: If a file is damaged.
     """
     path = run.folder / "scores" / f"{split}.json"
-    body = read_json(path)
-    if not body:
+    with as_written(path):
+        body = read_json(path)
+        if body:
+            return _scored(run, path, body, split)
+    with as_written(run.folder):
         return _logged(run) if split == "dev" else None
+
+
+def _scored(run: TrainedRun, path: Path, body: Mapping[str, Any], split: Split) -> ScoredRun:
     scores: dict[str, float] = body["scores"]
+    if not all(isinstance(value, int | float) for value in scores.values()):
+        raise TypeError("scores are numbers")
     on = ScoredOn.of_file(body, split)
     notes = []
     checkpoint = Path((body.get("checkpoint") or {}).get("file", "best.ckpt")).name

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from docre.context.cell_normalisation import normalise
 from docre.context.grid_convolution import GridConvolution, neighbours
 from docre.grids import Grids
-from docre.losses.ranks import world_size
 
 
 class GridUNet(nn.Module):
@@ -15,7 +15,7 @@ class GridUNet(nn.Module):
 
     Twice the grid is halved, and doubled again and joined with what it was; between, two
     convolutions. Documents are computed together and do not see each other, batch statistics in
-    training aside: they are taken over all cells of the batch.
+    training aside: they are taken over all cells of the batch, those of other ranks included.
 
     Args:
         channels: Width of a cell.
@@ -75,7 +75,6 @@ class DoubleConvolution(nn.Module):
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__()
-        # plain batch normalisation: trainers know how to synchronise it over ranks
         self.conv1 = GridConvolution(in_features, out_features)
         self.norm1 = nn.BatchNorm1d(out_features)
         self.conv2 = GridConvolution(out_features, out_features)
@@ -83,20 +82,8 @@ class DoubleConvolution(nn.Module):
 
     def forward(self, cells: Tensor, near: Tensor) -> Tensor:
         """Return one row a cell; see :class:`GridConvolution`."""
-        cells = _normalise(self.norm1, self.conv1(cells, near)).relu_()
-        return _normalise(self.norm2, self.conv2(cells, near)).relu_()
-
-
-def _normalise(norm: nn.modules.batchnorm._BatchNorm, cells: Tensor) -> Tensor:
-    """Apply batch normalisation; with the running statistics where one cell has no variance."""
-    # synchronised, every rank must take part, even with nothing
-    alone = not isinstance(norm, nn.SyncBatchNorm) or world_size() == 1
-    if alone and len(cells) < 2:
-        return nn.functional.batch_norm(
-            cells, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
-        )
-    result: Tensor = norm(cells)
-    return result
+        cells = normalise(self.norm1, self.conv1(cells, near)).relu_()
+        return normalise(self.norm2, self.conv2(cells, near)).relu_()
 
 
 def _halve(stack: Tensor) -> Tensor:

@@ -291,8 +291,11 @@ def _clear(root: Path, folder: Path) -> None:
     """Remove a damaged entry and what a process that died left behind; the lock is held."""
     leftovers: Sequence[Path] = list(root.glob(f"{folder.name}.part-*"))
     for path in _existing([folder, *leftovers]):
-        shutil.rmtree(path)
+        if path.is_symlink():
+            path.unlink()  # whatever it points to is not ours
+        else:
+            shutil.rmtree(path)
 
 
 def _existing(paths: Iterable[Path]) -> Iterator[Path]:
-    return (path for path in paths if path.exists())
+    return (path for path in paths if path.exists() or path.is_symlink())

@@ -74,7 +74,7 @@ def _read(path: Path) -> Sidecar | None:
     try:
         raw = json.loads(sidecar(path).read_bytes())
         return Sidecar(raw["sha256"], raw["size"], raw["mtime_ns"], raw["recorded"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -82,6 +82,7 @@ def _write(path: Path, content: Sidecar) -> None:
     target = sidecar(path)
     part = target.with_name(f"{target.name}.{os.getpid()}")
     try:
+        part.unlink(missing_ok=True)  # a link there is not followed
         part.write_text(json.dumps(asdict(content)), encoding="utf-8")
         part.replace(target)
     except OSError as error:

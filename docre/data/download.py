@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from docre.data.checksums import checksum, record, recorded, sha256_of, sidecar
 from docre.data.transfer import (
+    LARGEST,
     LFS_POINTER,
     Progress,
     TransferError,
@@ -192,7 +193,7 @@ def _accept(remote: RemoteFile, part: Path, path: Path) -> None:
                 raise TransferError("sent a Git LFS pointer in place of the file")
         if remote.unpack:
             _require(part, remote.sha256_packed, None)
-            unpack_gz(part, whole, remote.size)
+            unpack_gz(part, whole, LARGEST if remote.size is None else remote.size)
         _require(whole, remote.sha256, remote.size)
     except TransferError:
         discard(part)
@@ -212,10 +213,10 @@ def _require(path: Path, sha256: str | None, size: int | None) -> None:
         raise TransferError(f"wrong content: sha256 {digest}, expected {sha256}")
 
 
-def _limit(remote: RemoteFile) -> int | None:
+def _limit(remote: RemoteFile) -> int:
     """Return what a download cannot exceed: gz makes a file larger by a few bytes at most."""
     if remote.size is None:
-        return None
+        return LARGEST
     return remote.size + remote.size // 1000 + 1024 if remote.unpack else remote.size
 
 

@@ -33,7 +33,7 @@ def read_facts(path: str | Path, name: str = "") -> Facts:
         return Facts.from_documents(read_documents(path), name)
     try:
         triples = msgspec.json.decode(data, type=list[NameTriple])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"not a list of [head name, tail name, relation]: {error}"
         raise DataError([Problem("wrong-facts", message, source=str(path))]) from None
     return Facts(name, frozenset(triples))

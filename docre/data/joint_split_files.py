@@ -92,7 +92,7 @@ class JointSplitFiles:
         """
         try:
             known = msgspec.json.decode(self.titles.read_bytes(), type=SplitTitles)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         files = {path.name: path for path in (self.train, self.dev, self.test)}
         whole = known.files.keys() == files.keys() and all(

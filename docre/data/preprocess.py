@@ -7,7 +7,10 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,7 +19,7 @@ from docre.data.columns import PAIR_ROWS, RowKind, RowMaker, to_record_batch
 from docre.data.formats.base import Record
 from docre.data.progress import progress_bar
 from docre.data.reading import DocumentReader
-from docre.errors import DataError, Problem
+from docre.errors import DataError, DocreError, Problem
 
 # Large enough that words are cut many at a time, small enough that a bar moves.
 CHUNK = 256
@@ -111,14 +114,20 @@ def _chunks(worker: _Worker, records: Iterator[Record], num_proc: int) -> Iterat
     # Results come in file order; no more chunks are under way than keep the processes busy.
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(num_proc, context, _start, (worker,)) as pool:
-        pending: deque[Future[Chunk]] = deque()
-        for first, chunk in numbered:
-            pending.append(pool.submit(_work, first, chunk))
-            if len(pending) > 2 * num_proc:
+    try:
+        with ProcessPoolExecutor(num_proc, context, _start, (worker,)) as pool:
+            pending: deque[Future[Chunk]] = deque()
+            for first, chunk in numbered:
+                pending.append(pool.submit(_work, first, chunk))
+                if len(pending) > 2 * num_proc:
+                    yield pending.popleft().result()
+            while pending:
                 yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+    except BrokenProcessPool as error:
+        raise DocreError(
+            f"{worker.reader.path}: one of the {num_proc} processes that prepare documents was "
+            "ended from outside, most often because memory ran out; try a smaller num_proc"
+        ) from error
 
 
 def _numbered(records: Iterator[Record]) -> Iterator[tuple[int, list[Record]]]:
@@ -136,6 +145,15 @@ def _start(worker: _Worker) -> None:
     global _worker
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     _worker = worker
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End when the process that asks for rows is killed; nobody else would say so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _work(first: int, records: list[Record]) -> Chunk:

@@ -18,6 +18,7 @@ import msgspec
 
 from docre.data.formats.base import Format, Record
 from docre.data.formats.registry import detect_format, format_named
+from docre.data.packed import read_gz
 from docre.data.writing import atomic_file
 from docre.documents import Document, check
 from docre.errors import Action, DataError, Problem
@@ -243,8 +244,7 @@ class DocumentReader:
 def read_bytes(path: Path) -> bytes:
     """Return the bytes of a file, unpacked if it is a ``.gz``, with errors that say why not."""
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+        return read_gz(path) if path.suffix == ".gz" else path.read_bytes()
     except FileNotFoundError:
         code, message = "no-file", "no such file"
     except IsADirectoryError:

@@ -73,7 +73,7 @@ class RelationSet:
             # Pairs, because a dict would hide a name that is given twice.
             raw = json.loads(read_bytes(path), object_pairs_hook=_Pairs)
             return _from_json(cls, raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if isinstance(error, DataError):
                 problems = [
                     problem.at(source=problem.source or str(path)) for problem in error.problems

@@ -83,6 +83,9 @@ class DocumentBatchSampler(DistributedSampler[list[int]]):
         seed: The order depends on it and on the epoch alone.
         rank: Of this process.
         world_size: Number of processes.
+
+    Attributes:
+        skip: Batches of this rank to leave out the next time, as they were trained on before.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class DocumentBatchSampler(DistributedSampler[list[int]]):
         self.num_tokens, self.num_pairs = num_tokens, num_pairs
         self.batch_size, self.token_budget, self.pair_budget = batch_size, token_budget, pair_budget
         self._world_size, self._rank = world_size, rank
+        self.skip = 0
         first = self._packed(0)
         spare = int(len(first) * _SPARE) if shuffle and batch_size is None else 0
         total = min(len(first) + spare, max(len(num_tokens), len(first)))
@@ -127,7 +131,8 @@ class DocumentBatchSampler(DistributedSampler[list[int]]):
         return self._total // self._world_size
 
     def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.batches(self.epoch)[self._rank :: self._world_size]:
+        skip, self.skip = self.skip, 0
+        for batch in self.batches(self.epoch)[self._rank :: self._world_size][skip:]:
             yield batch.tolist()
 
     def batches(self, epoch: int) -> list[IntArray]:

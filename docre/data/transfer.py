@@ -7,13 +7,14 @@ import gzip
 import http.client
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import docre
@@ -22,6 +23,8 @@ from docre.errors import DocreError
 Progress = Callable[[int, int | None], None]
 
 CHUNK = 1 << 18
+# What a file of unknown size cannot exceed: the largest official one has a sixteenth of it.
+LARGEST = 16 << 30
 LFS_POINTER = b"version https://git-lfs"
 _TRANSIENT_STATUS = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
 
@@ -111,10 +114,10 @@ def _receive(
     response: Any, part: Path, url: str, done: int, limit: int | None, progress: Progress
 ) -> None:
     length = response.headers.get("Content-Length", "")
-    total = done + int(length) if length.isdigit() else None
+    total = done + int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
     if limit is not None and total is not None and total > limit:
         raise TransferError(f"{total:,} bytes, at most {limit:,} were expected: not the file")
-    with disk(part), part.open("ab" if done else "wb") as file:
+    with disk(part), own_file(part, "ab" if done else "wb") as file:
         if not done:
             _remember(part, url, response.headers)
         while True:
@@ -143,7 +146,7 @@ def unpack_gz(packed: Path, target: Path, limit: int | None = None) -> None:
     """
     done = 0
     try:
-        with disk(target), gzip.open(packed, "rb") as source, target.open("wb") as file:
+        with disk(target), gzip.open(packed, "rb") as source, own_file(target, "wb") as file:
             while chunk := source.read(CHUNK):
                 done += len(chunk)
                 if limit is not None and done > limit:
@@ -153,6 +156,16 @@ def unpack_gz(packed: Path, target: Path, limit: int | None = None) -> None:
             os.fsync(file.fileno())
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise TransferError(f"not a whole gz file: {error}") from None
+
+
+@contextmanager
+def own_file(path: Path, mode: str) -> Iterator[BinaryIO]:
+    """Open a file of ours; a link that somebody put there is removed, and not followed."""
+    if path.is_symlink():
+        path.unlink()
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if mode == "ab" else os.O_TRUNC)
+    with os.fdopen(os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666), mode) as file:
+        yield cast(BinaryIO, file)
 
 
 def discard(part: Path) -> None:
@@ -218,8 +231,8 @@ def _begun(part: Path, url: str) -> tuple[int, str] | None:
         origin = json.loads(_origin(part).read_bytes())
         size = part.stat().st_size
         version = origin["version"]
-        same = origin["url"] == url
-    except (OSError, ValueError, KeyError, TypeError):
+        same = origin["url"] == url and not part.is_symlink()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return (size, version) if same and version and size else None
 
@@ -228,7 +241,8 @@ def _remember(part: Path, url: str, headers: Any) -> None:
     # A weak ETag does not promise equal bytes, so it may not be used in If-Range.
     etag = headers.get("ETag", "")
     version = etag if etag.startswith('"') else headers.get("Last-Modified", "")
-    _origin(part).write_text(json.dumps({"url": url, "version": version}), encoding="utf-8")
+    with own_file(_origin(part), "wb") as file:
+        file.write(json.dumps({"url": url, "version": version}).encode())
 
 
 def _origin(part: Path) -> Path:

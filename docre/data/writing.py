@@ -12,6 +12,8 @@ from typing import BinaryIO, cast
 from docre.data.formats.base import Format
 from docre.data.formats.own import DocreFormat
 from docre.data.formats.registry import format_named
+from docre.data.held_file import held_file, remove_leftovers
+from docre.disk import refusals_said
 from docre.documents import Document
 
 _LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -53,22 +55,30 @@ def write_documents(
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears under its name only when it is complete."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as raw:
-            if target.suffix == ".gz":
-                # no name and no time in the header: equal content gives an equal file
-                with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
-                    yield cast(BinaryIO, packed)
-            else:
-                yield raw
-            raw.flush()
-            os.fsync(raw.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Open a file for writing that appears under its name only when it is complete.
+
+    What killed processes left of the same file is removed before.
+
+    Raises:
+        DiskError: If the disk is full, or the folder cannot be written to.
+    """
+    with refusals_said(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with held_file(partial) as raw:
+                if target.suffix == ".gz":
+                    # no name and no time in the header: equal content gives an equal file
+                    with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
+                        yield cast(BinaryIO, packed)
+                else:
+                    yield raw
+                raw.flush()
+                os.fsync(raw.fileno())
+                partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def write_lines(target: Path, lines: Iterable[bytes]) -> None:

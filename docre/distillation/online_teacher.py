@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +14,7 @@ from docre.data.cache import file_hash
 from docre.distillation.teacher import Teacher
 from docre.errors import DocreError
 from docre.outputs import AttentionMaps, HeadOutput, TeacherTargets
-from docre.parent import best_checkpoint
+from docre.parent import best_checkpoint, read_checkpoint
 
 if TYPE_CHECKING:
     from docre.model import DocREModel
@@ -33,16 +32,23 @@ class OnlineTeacher(Teacher):
             teacher must have the same tokenizer.
         logits: Give the logits of all columns.
         attention: Give where contexts come from.
+        allow: Packages beside docre that classes of the run may be from.
 
     Raises:
         DocreError: If it is to give neither.
     """
 
-    def __init__(self, run: str, logits: bool = True, attention: bool = True) -> None:
+    def __init__(
+        self,
+        run: str,
+        logits: bool = True,
+        attention: bool = True,
+        allow: Sequence[str] = (),
+    ) -> None:
         if not (logits or attention):
             raise DocreError("model.teacher: set logits or attention, or it teaches nothing")
         self.run: Path | None = Path(run)
-        self.logits, self.attention = logits, attention
+        self.logits, self.attention, self.allow = logits, attention, tuple(allow)
         self._model: DocREModel | None = None
         self._checked = False
 
@@ -57,7 +63,7 @@ class OnlineTeacher(Teacher):
     def model(self) -> DocREModel:
         """The teaching model, loaded when it is first asked for."""
         if self._model is None:
-            self._model = _load(cast(Path, self.run)).requires_grad_(False).eval()
+            self._model = _load(cast(Path, self.run), self.allow).requires_grad_(False).eval()
         return self._model
 
     @property
@@ -147,25 +153,27 @@ def _features(run: Path | None) -> dict[str, Any]:
     folder = run if run.is_dir() else run.parent.parent
     try:
         known: dict[str, Any] = json.loads((folder / "run.json").read_bytes())["features"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     if known.get("truncation") == "window":
         known.pop("max_tokens", None)  # has no say there
     return known
 
 
-def _load(run: Path) -> DocREModel:
+def _load(run: Path, allow: Sequence[str]) -> DocREModel:
     from docre.model import DocREModel
 
     source = best_checkpoint(run)
     try:
+        read_checkpoint(source, mmap=True)
+    except DocreError as error:
+        raise DocreError(f"model.teacher: {error}") from error
+    try:
         # weights are drawn before they are loaded: what the student draws must not change with it;
         # on the CPU, wherever the student is made
         with torch.device("cpu"), torch.random.fork_rng(devices=[]):
-            return DocREModel.load_from_checkpoint(source, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise DocreError(f"model.teacher: {source} is no checkpoint that can be read") from error
-    except RuntimeError as error:
+            return DocREModel.load_from_checkpoint(source, map_location="cpu", allow=allow)
+    except (DocreError, RuntimeError) as error:
         raise DocreError(
             f"model.teacher: {source} cannot be made a model again; a model that was put together "
             f"in Python is given as OnlineTeacher.of(model). {error}"

@@ -244,7 +244,7 @@ def _header(metadata: bytes, path: Path) -> LogitHeader:
         found = msgspec.json.decode(metadata)["format"]
         if found == FORMAT:
             return msgspec.json.decode(metadata, type=LogitHeader)
-    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise DocreError(f"{path} is damaged: it does not say what it is") from error
     raise DocreError(
         f"{path} has layout {found}, this version of docre reads layout {FORMAT}: write it again "

@@ -54,7 +54,7 @@ def stored_threshold(path: Path, settings: Settings) -> tuple[float | None, str]
         threshold = float(known["threshold"])
     except FileNotFoundError:
         return None, f"there is no {path} yet"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None, f"{path} cannot be read"
     changed = [name for name, value in settings.items() if known.get(name, path) != value]
     if changed:

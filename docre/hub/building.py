@@ -9,7 +9,7 @@ the parser of such values would import, read as a file or parse.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -130,25 +130,9 @@ def check_recipe(recipe: Recipe, allow: Sequence[str] = ()) -> None:
         DocreError: If there is such a value, with its place.
     """
     known = ("docre", *allow)
-    found = [("model_class", recipe.model_class), *_class_paths(recipe.arguments, "arguments")]
-    for place, path in found:
-        if not isinstance(path, str) or not _CLASS.fullmatch(path):
-            raise DocreError(f"{place}: {path!r} is no import path of a class")
-        if path.split(".")[0] not in known:
-            package = path.split(".")[0]
-            raise DocreError(
-                f"{place}: {path} is not of docre, and only what is named by allow is imported; if "
-                f"you trust the package {package}: --allow {package}, in Python "
-                f"allow=({package!r},)"
-            )
-    for place, text in _texts(recipe.arguments, "arguments"):
-        if _CLASS.fullmatch(text) and text.split(".")[0] in known:
-            found.append((place, text))  # a class without arguments may stand there by itself
-        elif not _WORD.fullmatch(text):
-            raise DocreError(
-                f"{place}: the text {text!r} is refused: a model that is read from a file has no "
-                "files or code in its arguments"
-            )
+    found = [("model_class", recipe.model_class), *class_paths(recipe.arguments, "arguments")]
+    check_class_paths(found, known)
+    check_texts(recipe.arguments, "arguments")
     encoder = recipe.arguments.get("encoder")
     inner = encoder.get("init_args") if isinstance(encoder, Mapping) else None
     for name in _FETCHED:
@@ -157,7 +141,47 @@ def check_recipe(recipe: Recipe, allow: Sequence[str] = ()) -> None:
     for place, value in _refused_config(recipe.encoder_config or {}, "encoder_config"):
         raise DocreError(f"{place}: {value!r} is refused: it would fetch code or other weights")
     for place, path in found:  # nothing was imported until all of them are known
-        _require_class(place, path, known)
+        require_class(place, path, known)
+
+
+def check_class_paths(found: Iterable[tuple[str, Any]], known: Sequence[str]) -> None:
+    """Refuse what is no import path, or not one of a package that may be; nothing is imported.
+
+    Args:
+        found: Places with what stands there.
+        known: Packages, or parts of them such as ``torch.optim``.
+
+    Raises:
+        DocreError: With the place.
+    """
+    for place, path in found:
+        if not isinstance(path, str) or not _CLASS.fullmatch(path):
+            raise DocreError(f"{place}: {path!r} is no import path of a class")
+        if not _is_of(path, known):
+            package = path.split(".")[0]
+            raise DocreError(
+                f"{place}: {path} is not of docre, and only what is named by allow is imported; if "
+                f"you trust the package {package}: --allow {package}, in Python "
+                f"allow=({package!r},)"
+            )
+
+
+def check_texts(value: Any, place: str) -> None:
+    """Refuse texts that could be a file, code, or something that has to be parsed.
+
+    Raises:
+        DocreError: With the place.
+    """
+    for where, text in _texts(value, place):
+        if not _WORD.fullmatch(text):
+            raise DocreError(
+                f"{where}: the text {text!r} is refused: a model that is read from a file has no "
+                "files or code in its arguments"
+            )
+
+
+def _is_of(path: str, known: Sequence[str]) -> bool:
+    return any(path.startswith(f"{name}.") for name in known)
 
 
 def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,13 +193,13 @@ def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
 def _model_class(path: str, allow: Sequence[str]) -> type[DocumentModel]:
     from docre.base_model import DocumentModel
 
-    found = _require_class("model_class", path, ("docre", *allow))
+    found = require_class("model_class", path, ("docre", *allow))
     if not issubclass(found, DocumentModel):
         raise DocreError(f"model_class: {path} is no model of documents")
     return found
 
 
-def _require_class(place: str, path: str, known: Sequence[str]) -> type:
+def require_class(place: str, path: str, known: Sequence[str]) -> type:
     """Import a class, and see that it is of a package that may be: a module has others inside."""
     module, _, name = path.rpartition(".")
     package = path.partition(".")[0]
@@ -186,22 +210,22 @@ def _require_class(place: str, path: str, known: Sequence[str]) -> type:
         if isinstance(error, ModuleNotFoundError) and error.name == package:
             reason = f"install the package {package}, or put its folder on PYTHONPATH"
         raise DocreError(f"{place}: {path} cannot be imported: {reason}") from error
-    if not isinstance(found, type) or found.__module__.split(".")[0] not in known:
+    if not isinstance(found, type) or not _is_of(f"{found.__module__}.", known):
         raise DocreError(f"{place}: {path} is no class of {' or '.join(known)}")
     return found
 
 
-def _class_paths(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+def class_paths(value: Any, place: str) -> Iterator[tuple[str, Any]]:
     """Yield everything that would be imported: a class without arguments may be its path alone."""
     if isinstance(value, Mapping):
         if "class_path" in value:
             yield f"{place}.class_path", value["class_path"]
         for name, inner in value.items():
             if name != "class_path":
-                yield from _class_paths(inner, f"{place}.{name}")
+                yield from class_paths(inner, f"{place}.{name}")
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
-            yield from _class_paths(inner, f"{place}[{number}]")
+            yield from class_paths(inner, f"{place}[{number}]")
     elif isinstance(value, str) and _CLASS.fullmatch(value):
         yield place, value
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from docre import __version__
+from docre.as_written import as_written
 from docre.hub.citations import bibtex, papers_of
 from docre.markdown_text import plain, table
 
@@ -39,8 +40,9 @@ def model_card(contents: ModelContents) -> str:
     ``license`` goes into the front matter, ``run`` is as in ``run.json``, ``scores`` are bodies of
     score files by split, ``training`` are the arguments of the training.
     """
-    head = msgspec.yaml.encode(_front_matter(contents)).decode()
-    return f"---\n{head}---\n\n" + "\n\n".join(_sections(contents)) + "\n"
+    with as_written(f"what {contents.source or 'the model'} says of itself"):
+        head = msgspec.yaml.encode(_front_matter(contents)).decode()
+        return f"---\n{head}---\n\n" + "\n\n".join(_sections(contents)) + "\n"
 
 
 def _front_matter(contents: ModelContents) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def _sections(contents: ModelContents) -> Iterator[str]:
     yield f"# {_name(contents)}"
     yield _summary(contents)
     if "about" in contents.facts:
-        yield str(contents.facts["about"])
+        yield str(contents.facts["about"]).replace("<", "&lt;")  # Markdown, and no HTML
     yield _usage(contents)
     scores = {split: body for split, body in _scores(contents).items() if _shown_scores(body)}
     if scores:
@@ -156,14 +158,16 @@ def _training_lines(run: Mapping[str, Any]) -> Iterator[str]:
     if run.get("command"):
         yield f"* command: {_code(' '.join(run['command']))}"
     if run.get("seed") is not None:
-        yield f"* seed: {run['seed']}"
+        yield f"* seed: {plain(str(run['seed']))}"
     if run.get("parent"):
         yield f"* begun from: {_code(run['parent'].get('path'))}"
     commit = ((run.get("git") or {}).get("docre") or {}).get("commit")
     if commit:
         yield f"* code: docre at {_code(commit)}"
     if run.get("versions"):
-        yield "* versions: " + ", ".join(f"{k} {v}" for k, v in run["versions"].items())
+        yield "* versions: " + ", ".join(
+            plain(f"{name} {version}") for name, version in run["versions"].items()
+        )
 
 
 def _relation_lines(contents: ModelContents) -> Iterator[str]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from docre.as_written import as_written
 from docre.data.checksums import sha256_of
 from docre.data.features import FeatureSettings
 from docre.data.relations import RelationSet
 from docre.errors import DocreError
-from docre.hub.building import build_model, predicting_recipe
+from docre.hub.building import Recipe, build_model, predicting_recipe
 from docre.hub.contents import ModelContents
 from docre.hub.descriptions import described
 from docre.parent import best_checkpoint, read_checkpoint
@@ -48,6 +49,40 @@ def read_run(path: Path, *, offline: bool = False, allow: Sequence[str] = ()) ->
     ours = known.get("docre")
     if not isinstance(ours, Mapping) or "state_dict" not in known:
         raise DocreError(f"{checkpoint} is not a checkpoint of docre")
+    with as_written(run / "run.json"):
+        features = msgspec.convert(about["features"], FeatureSettings)
+    with as_written(checkpoint):
+        training, recipe = _recipe(run, checkpoint, known)
+        place = _tokenizer_place(ours["tokenizer"], run)
+        try:
+            model = build_model(recipe, ours["relations"], ours["types"], place, allow)
+        except DocreError as error:
+            raise DocreError(f"{checkpoint}: {error}") from error
+        load_weights(model, known["state_dict"], str(checkpoint))
+        made = {"epoch": int(known["epoch"]), "step": int(known["global_step"])}
+        relations = _relations(run, ours["relations"])
+    return ModelContents(
+        model=model,
+        relations=relations,
+        types=tuple(ours["types"]),
+        tokenizer=load_tokenizer(place, offline),
+        tokenizer_name=ours["tokenizer"],
+        features=features,
+        settings=recipe.to_dict(),
+        calibration=read_calibration(run, checkpoint, _thresholds(model)),
+        source=str(path),
+        facts={
+            "run": about,
+            "training": training,
+            "checkpoint": made,
+            "scores": _scores(run, checkpoint),
+        },
+    )
+
+
+def _recipe(run: Path, checkpoint: Path, known: Mapping[str, Any]) -> tuple[dict[str, Any], Recipe]:
+    """Return the arguments of a training, and what predicting needs of them."""
+    ours = known["docre"]
     training = {k: v for k, v in known.get("hyper_parameters", {}).items() if k[:1] != "_"}
     recipe = predicting_recipe(
         ours.get("model_class", "docre.model.DocREModel"),
@@ -55,29 +90,7 @@ def read_run(path: Path, *, offline: bool = False, allow: Sequence[str] = ()) ->
         training | _tuned(run, checkpoint, ours),
         ours["encoder_config"],
     )
-    place = _tokenizer_place(ours["tokenizer"], run)
-    try:
-        model = build_model(recipe, ours["relations"], ours["types"], place, allow)
-    except DocreError as error:
-        raise DocreError(f"{checkpoint}: {error}") from error
-    load_weights(model, known["state_dict"], str(checkpoint))
-    return ModelContents(
-        model=model,
-        relations=_relations(run, ours["relations"]),
-        types=tuple(ours["types"]),
-        tokenizer=load_tokenizer(place, offline),
-        tokenizer_name=ours["tokenizer"],
-        features=msgspec.convert(about["features"], FeatureSettings),
-        settings=recipe.to_dict(),
-        calibration=read_calibration(run, checkpoint, _thresholds(model)),
-        source=str(path),
-        facts={
-            "run": about,
-            "training": training,
-            "checkpoint": {"epoch": known["epoch"], "step": known["global_step"]},
-            "scores": _scores(run, checkpoint),
-        },
-    )
+    return training, recipe
 
 
 def load_weights(model: DocumentModel, weights: Mapping[str, Tensor], source: str) -> None:
@@ -152,6 +165,8 @@ def _relations(run: Path, names: Sequence[str]) -> RelationSet:
     path = run / "relations.json"
     known = _json(path) if path.is_file() else {}
     described_there = {name: known[name] for name in names if known.get(name)}
+    if not all(isinstance(meaning, str) for meaning in described_there.values()):
+        raise DocreError(f"{path}: what a relation means is a text")
     return described(RelationSet(tuple(names), described_there))
 
 
@@ -162,15 +177,16 @@ def _scores(run: Path, checkpoint: Path) -> dict[str, Any]:
     if not found:
         return {}
     ours = sha256_of(checkpoint)
-    return {
-        split: body
-        for split, body in found.items()
-        if (body.get("checkpoint") or {}).get("sha256") == ours
-    }
+    with as_written(run / "scores"):
+        return {
+            split: body
+            for split, body in found.items()
+            if (body.get("checkpoint") or {}).get("sha256") == ours
+        }
 
 
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DocreError(f"{path} cannot be read: {error}") from error

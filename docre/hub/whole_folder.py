@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from docre.disk import refusals_said
+
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
@@ -16,18 +18,22 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     Args:
         target: The place. What is there is replaced, and stays if anything goes wrong.
+
+    Raises:
+        DiskError: If the disk is full, or the place cannot be written to.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part, old = _beside(target, "part"), _beside(target, "old")
-    try:
-        part.mkdir()
-        yield part
-        if target.exists():
-            target.replace(old)
-        part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        _put_back_or_remove(old, target)
+    with refusals_said(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.mkdir()
+            yield part
+            if target.exists():
+                target.replace(old)
+            part.replace(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            _put_back_or_remove(old, target)
 
 
 def clear_leftovers(target: Path) -> None:
@@ -38,6 +44,8 @@ def clear_leftovers(target: Path) -> None:
     for path in sorted(target.parent.iterdir()):
         found = name.fullmatch(path.name)
         if found is None or not path.is_dir() or _is_running(int(found[1])):
+            continue
+        if path.is_symlink():  # no process of ours leaves one
             continue
         if found[2] == "old":
             _put_back_or_remove(path, target)
@@ -52,6 +60,8 @@ def _beside(target: Path, kind: str) -> Path:
 def _put_back_or_remove(old: Path, target: Path) -> None:
     if old.is_dir() and not target.exists():
         old.replace(target)
+    if old.is_symlink():
+        old.unlink()  # what it points to is somebody's
     shutil.rmtree(old, ignore_errors=True)
 
 

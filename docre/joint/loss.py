@@ -191,8 +191,8 @@ class JointLoss(nn.Module):
         if any(said is not None for said in (others.mention, others.coreference, others.entity)):
             rest = joint_loss(others, targets, **self.weights, across_ranks=self.across_ranks)
             parts = {**rest.parts, **parts}
-        measures = {f"relation/{name}": value for name, value in found.measures.items()}
-        return LossParts(parts, measures)
+        measured = {f"relation/{name}": part for name, part in found.measured.items()}
+        return LossParts(parts, measured)
 
     def extra_repr(self) -> str:
         """Show the weights."""

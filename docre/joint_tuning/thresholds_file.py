@@ -57,7 +57,7 @@ def read_thresholds(run: Path, checkpoint: Path) -> JointThresholds | None:
         known = json.loads(path.read_bytes())
         found = JointThresholds(**{name: float(known[name]) for name in asdict(JointThresholds())})
         theirs = known["checkpoint"]["xxh3_128"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DocreError(
             f"{path} cannot be read ({error}): delete it, or run docre tune again"
         ) from error

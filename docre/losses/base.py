@@ -56,7 +56,7 @@ class LossParts:
 
     Args:
         parts: The terms by name; at least one.
-        measures: Other numbers to log, that nobody minimises; detached.  # []
+        measured: What else is logged, and nobody minimises; detached.
 
     Example:
         >>> parts = LossParts({"near": LossPart(torch.ones(4)), "far": LossPart(torch.zeros(4))})
@@ -65,11 +65,16 @@ class LossParts:
     """
 
     parts: Mapping[str, LossPart]
-    measures: Mapping[str, Tensor] = field(default_factory=dict)
+    measured: Mapping[str, LossPart] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.parts:
             raise ValueError("a loss without a part has no gradient")
+        if self.parts.keys() & self.measured.keys():
+            raise ValueError("a part and a measure have the same name")
+        for name, part in self.measured.items():
+            if not isinstance(part, LossPart):
+                raise ValueError(f"{name} is measured over ranks, too: give it as a LossPart")
 
     def total(self) -> Tensor:
         """Return the weighted sum of the parts, the scalar to minimise."""
@@ -78,20 +83,26 @@ class LossParts:
 
     def scalars(self) -> dict[str, Tensor]:
         """Return each part by name, before its weight and detached, for logging."""
-        return {name: value.detach() for name, value in self._reduced.items()}
+        return {name: self._reduced[name].detach() for name in self.parts}
+
+    @property
+    def measures(self) -> dict[str, Tensor]:
+        """What else is logged, as one number each."""
+        return {name: self._reduced[name].detach() for name in self.measured}
 
     @cached_property
     def _reduced(self) -> dict[str, Tensor]:
-        # once, and all parts in one collective
-        sums = {name: at_least_float32(part.values).sum() for name, part in self.parts.items()}
+        # once, and everything in one collective
+        every = {**self.parts, **self.measured}
+        sums = {name: at_least_float32(part.values).sum() for name, part in every.items()}
         counts: dict[str, Tensor] = {
             # filled on the device: copying a number to it would make the host wait
             name: torch.full_like(sums[name], part.values.numel())
             if part.count is None
             else part.count.to(sums[name].dtype)
-            for name, part in self.parts.items()
+            for name, part in every.items()
         }
-        spread = [name for name, part in self.parts.items() if part.across_ranks]
+        spread = [name for name, part in every.items() if part.across_ranks]
         if spread and world_size() > 1:
             packed = [sums[name] for name in spread] + [counts[name] for name in spread]
             everywhere = sum_over_ranks(torch.stack(packed))
@@ -99,7 +110,7 @@ class LossParts:
             counts |= zip(spread, everywhere[len(spread) :], strict=True)
         return {
             name: sums[name] / counts[name].clamp(min=1) if part.reduction == "mean" else sums[name]
-            for name, part in self.parts.items()
+            for name, part in every.items()
         }
 
 

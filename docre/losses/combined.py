@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from docre.losses.base import Loss, LossPart, LossParts
 from docre.outputs import HeadOutput, Targets
@@ -39,18 +39,18 @@ class CombinedLoss(Loss):
             ValueError: If two have the same name.
         """
         parts: dict[str, LossPart] = {}
-        measures: dict[str, Tensor] = {}
+        measured: dict[str, LossPart] = {}
         for loss in self._active():
             made: LossParts = loss(output, targets)
-            for name in (*made.parts, *made.measures):
-                if name in parts or name in measures:
+            for name in (*made.parts, *made.measured):
+                if name in parts or name in measured:
                     raise ValueError(
                         f"{type(loss).__name__} gives {name!r}, as a loss before it does: "
                         "combine losses whose parts have different names"
                     )
             parts |= made.parts
-            measures |= made.measures
-        return LossParts(parts, measures)
+            measured |= made.measured
+        return LossParts(parts, measured)
 
     def _active(self) -> Iterator[Loss]:
         for loss in self.losses:

@@ -113,7 +113,7 @@ class ConcentratedMarginLoss(Loss):
     """Mean over pairs of one of the forms above, summed over relations.
 
     Its parts are ``positive`` and ``negative``. It also measures ``margin_positive`` and
-    ``margin_negative``, the mean of :func:`signed_margins` over the labels of a rank (0 over none).
+    ``margin_negative``, the mean of :func:`signed_margins` over the labels (0 over none).
 
     The arguments are not called like those of other losses, so that an overlay which exchanges the
     loss does not inherit one.
@@ -187,7 +187,10 @@ class ConcentratedMarginLoss(Loss):
                 name: LossPart(value, across_ranks=self.across_ranks)
                 for name, value in values.items()
             },
-            {f"margin_{name}": _mean_over(margins, members) for name, members in groups.items()},
+            {
+                f"margin_{name}": _mean_over(margins, members, self.across_ranks)
+                for name, members in groups.items()
+            },
         )
 
     def extra_repr(self) -> str:
@@ -210,5 +213,6 @@ def _wider_for_rare(priors: Tensor | None, margin: float) -> Tensor:
     return (margin * (counted.max() / counted) ** 0.25).clamp(max=_LARGEST)
 
 
-def _mean_over(values: Tensor, members: Tensor) -> Tensor:
-    return torch.where(members, values.detach(), 0).sum() / members.sum().clamp(min=1)
+def _mean_over(values: Tensor, members: Tensor, across_ranks: bool) -> LossPart:
+    chosen = torch.where(members, values.detach(), 0)
+    return LossPart(chosen, across_ranks=across_ranks, count=members.sum())

@@ -26,6 +26,14 @@ class _SumOverRanks(torch.autograd.Function):
         return gradient * world_size()
 
 
+class _StatisticOverRanks(_SumOverRanks):
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+
 def sum_over_ranks(values: Tensor) -> Tensor:
     """Add up a tensor over all ranks; every rank has to call it, also one that has no pairs.
 
@@ -43,4 +51,23 @@ def sum_over_ranks(values: Tensor) -> Tensor:
     if world_size() == 1:
         return values
     total: Tensor = _SumOverRanks.apply(values)  # type: ignore[no-untyped-call]
+    return total
+
+
+def statistic_over_ranks(values: Tensor) -> Tensor:
+    """Add up a tensor over all ranks, for use on the way to a loss and not as one.
+
+    Behind :func:`sum_over_ranks` all ranks compute the same; here each goes its own way with the
+    sum, such as normalising its own documents by it. So what the ways of all ranks say of the sum
+    is added up on the way back: a second collective, for which every rank has to go there.
+
+    Args:
+        values: The same shape on every rank; left as it is.  # [...]
+
+    Returns:
+        The sums, or ``values`` itself where there is one rank only.  # [...]
+    """
+    if world_size() == 1:
+        return values
+    total: Tensor = _StatisticOverRanks.apply(values)  # type: ignore[no-untyped-call]
     return total

@@ -10,8 +10,9 @@ from typing import overload
 
 import torch
 
-from docre.documents import Document, check
+from docre.documents import Document
 from docre.errors import DataError, DocreError, Problem
+from docre.examining import examine
 from docre.hub.contents import ModelContents, read_model
 from docre.joint_model import JointModel
 from docre.pipeline.batch_reader import BatchReader, Precision
@@ -160,7 +161,7 @@ class Extractor:
     def read(self, documents: Sequence[str | Document | Asked]) -> list[Outcome]:
         """Return what becomes of each of some documents that are read together."""
         listed = [
-            one if isinstance(one, Asked) else Asked(number, _document(one, number))
+            one if isinstance(one, Asked) else _asked(one, number)
             for number, one in enumerate(documents)
         ]
         good = self._with_entities([one.document for one in listed if one.document is not None])
@@ -250,11 +251,24 @@ def _document(given: object, number: int) -> Document:
     return given
 
 
+def _asked(given: object, number: int) -> Asked:
+    """Return what was given as a document to read; one of files was looked at when it was read."""
+    try:
+        document = _document(given, number)
+    except DataError as error:  # a text in which no document can be found
+        return Asked(number, None, error.problems)
+    problems = examine(document)
+    if not problems:
+        return Asked(number, document)
+    name = document.id if isinstance(document.id, str) and document.id else f"#{number}"
+    return Asked(number, None, tuple(one.at(document=name) for one in problems))
+
+
 def _checked(found: Sequence[Document], asked: Sequence[Document]) -> Sequence[Document]:
     """Refuse what a finder returns if it is not the documents it was asked about."""
     if [one.id for one in found] != [one.id for one in asked]:
         raise ValueError("it did not return the documents it was given, in their order")
-    problems = [problem for one in found for problem in check(one)]
+    problems = [problem for one in found for problem in examine(one)]
     if problems:
         raise DataError(problems)
     return found

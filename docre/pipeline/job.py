@@ -91,7 +91,7 @@ class Job:
             "documents": [f"{name} {file_hash(path)}" for path, name in files],
             **options,
         }
-        with Journal(self.outputs[0], task, again) as journal:
+        with Journal(self.outputs[0], task, again, CHUNK) as journal:
             if journal.done:
                 self._say(f"going on behind document {journal.done:,} of {journal.path}")
             with self._goes_on(journal):
@@ -128,8 +128,8 @@ class Job:
             raise
         except OSError as error:  # a full disk, most likely
             raise DocreError(
-                f"{journal.path}: {error.strerror or error}; {journal.done:,} documents are done, "
-                "and the same command goes on behind them"
+                f"{journal.path}: {error.strerror or error}; {journal.done:,} documents are done: "
+                "free some space, and the same command goes on behind them"
             ) from error
 
     def _extractions(self, journal: Journal) -> Iterator[Extraction]:

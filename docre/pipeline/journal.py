@@ -1,13 +1,15 @@
 """What has been predicted so far, in a file beside the output: a killed command goes on from it.
 
 The first line says what is being done, each following one has a document. They stand in the order
-of the input, so their number says where to go on. A line that a kill cut short is cut off.
+of the input, so their number says where to go on. A line that a kill cut short is cut off, with
+those that were predicted together with it: what is padded otherwise is another number in the end.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -15,6 +17,7 @@ from typing import Any, BinaryIO, Self
 import msgspec
 
 from docre.data.formats.own import DocreFormat, encode
+from docre.disk import refusals_said
 from docre.documents import Document
 from docre.errors import DocreError, Problem
 from docre.pipeline.outcome import Outcome
@@ -44,24 +47,29 @@ class Journal:
         target: The output; the journal is ``TARGET.part``.
         task: Everything that decides what is written.
         again: Forget what has been done.
+        together: How many documents are added at a time, at the end fewer.
 
     Raises:
         DocreError: If another task has begun this output, or another process is at it.
+        DiskError: If it cannot be written.
     """
 
-    def __init__(self, target: Path, task: Mapping[str, Any], again: bool = False) -> None:
+    def __init__(
+        self, target: Path, task: Mapping[str, Any], again: bool = False, together: int = 1
+    ) -> None:
         self.path = target.with_name(f"{target.name}.part")
         self.done = 0
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._locked()
-        if again:
-            self._file.truncate(0)
         header = msgspec.json.encode(task, order="deterministic") + b"\n"
-        try:
-            self._continue(header)
-        except BaseException:
-            self._file.close()
-            raise
+        with refusals_said(self.path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._locked()
+            try:
+                if again:
+                    self._file.truncate(0)
+                self._continue(header, together)
+            except BaseException:
+                self._close_after_error()
+                raise
 
     def _locked(self) -> BinaryIO:
         import fcntl
@@ -78,8 +86,8 @@ class Journal:
                 return file
             file.close()
 
-    def _continue(self, header: bytes) -> None:
-        """Check the first line, count the whole ones and cut off the rest."""
+    def _continue(self, header: bytes, together: int) -> None:
+        """Check the first line, count what was added as a whole and cut off the rest."""
         self._file.seek(0)
         first = self._file.readline()
         if not first.endswith(b"\n"):  # nothing was begun, or hardly
@@ -93,12 +101,13 @@ class Journal:
                 "it to begin again, or write to another --output"
                 f"{_differing(first, header)}"
             )
-        whole = len(first)
-        for line in self._file:
+        whole = end = len(first)
+        for number, line in enumerate(self._file, start=1):
             if not line.endswith(b"\n"):
                 break
-            whole += len(line)
-            self.done += 1
+            end += len(line)
+            if number % together == 0:
+                whole, self.done = end, number
         self._file.truncate(whole)
         self._file.seek(whole)
 
@@ -138,7 +147,14 @@ class Journal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        if error is None:
+            self._file.close()
+        else:
+            self._close_after_error()
+
+    def _close_after_error(self) -> None:
+        with suppress(OSError):  # a full disk refuses again what it has refused
+            self._file.close()
 
 
 def _differing(before: bytes, now: bytes) -> str:
@@ -146,6 +162,6 @@ def _differing(before: bytes, now: bytes) -> str:
     try:
         theirs, ours = msgspec.json.decode(before), msgspec.json.decode(now)
         keys = [key for key in ours if theirs.get(key) != ours[key]]
-    except (msgspec.DecodeError, AttributeError):
+    except (msgspec.DecodeError, AttributeError, RecursionError):
         return ""
     return f" (other: {', '.join(keys)})"

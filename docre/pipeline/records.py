@@ -6,19 +6,19 @@ and are cut by their own ``split``.
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import msgspec
 
 from docre.data.formats.base import Format, Record
 from docre.data.formats.registry import detect_format, format_named
+from docre.data.packed import open_gz
 from docre.data.reading import read_bytes
 from docre.errors import DataError, Problem
 
@@ -57,8 +57,8 @@ def records_of(path: Path, format: str | None = None) -> tuple[Format, Iterator[
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Open a file, unpacked if it is a ``.gz``, with errors that say why not."""
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield cast(BinaryIO, file)
+        with open_gz(path) if path.suffix == ".gz" else path.open("rb") as file:
+            yield file
     except (OSError, EOFError, zlib.error) as error:
         code = "broken-gzip" if path.suffix == ".gz" and path.is_file() else "no-file"
         reason = getattr(error, "strerror", None) or str(error)

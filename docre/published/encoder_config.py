@@ -33,7 +33,9 @@ def encoder_config(
 
     try:
         found = AutoConfig.from_pretrained(
-            resolve_pretrained(name), local_files_only=offline or is_offline()
+            resolve_pretrained(name),
+            local_files_only=offline or is_offline(),
+            trust_remote_code=False,
         )
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())

@@ -65,7 +65,7 @@ def _types_file(path: Path) -> LabelNames | None:
     """Return the names in a file of JEREX's form; ``None`` if it is of another."""
     try:
         found: Any = json.loads(read_bytes(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None  # whoever reads it as relations says what is wrong
     if not isinstance(found, Mapping) or not {"relations", "entities"} <= set(found):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import realpath  # unlike Path.resolve it takes a link to itself
 from pathlib import Path
 
 from rich.console import Console
@@ -49,7 +50,7 @@ def report(
     read = {role: path for role, path in given.items() if path is not None}
     _require(gold is None or documents is None, "give either gold or documents, not both")
     _require(
-        all(target.resolve() != path.resolve() for path in read.values()),
+        all(realpath(target) != realpath(path) for path in read.values()),
         f"the page would replace {target}; name another with --output",
     )
     names = _descriptions(relations)

@@ -48,17 +48,20 @@ class Facts:
 
     @classmethod
     def from_documents(cls, documents: Iterable[Document], name: str) -> Facts:
-        """Collect every pair of mention names of every labelled triple.
+        """Collect every pair of mention names of every labelled triple; keeps no document.
 
         Raises:
             DataError: If no document is labelled.
         """
-        labelled = [document for document in documents if document.relations is not None]
+        triples: set[NameTriple] = set()
+        labelled = False
+        for document in documents:
+            labelled = labelled or document.relations is not None
+            triples.update(facts_of(document))
         if not labelled:
             message = "no labelled document to take facts from"
             raise DataError([Problem("no-facts", message, source=name)])
-        triples = frozenset(fact for document in labelled for fact in facts_of(document))
-        return cls(name, triples)
+        return cls(name, frozenset(triples))
 
 
 def entity_names(document: Document) -> list[set[str]]:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from docre.documents import Document
 
 Ints = NDArray[np.int64]
+# No document has so many entities or sentences.
+_FAR = 1 << 61
 
 
 class Prediction(NamedTuple):
@@ -78,8 +80,8 @@ def encode(
     titles, heads, tails, names, evidence, _ = zip(*predictions, strict=True)
     return PredictionRows(
         document=_ints(map(documents.__getitem__, titles)),
-        head=np.array(heads, np.int64),
-        tail=np.array(tails, np.int64),
+        head=_ints(heads),
+        tail=_ints(tails),
         relation=_ints(map(relations.__getitem__, names)),
         evidence_count=_ints(map(len, evidence)),
         evidence=_ints(chain.from_iterable(evidence)),
@@ -87,4 +89,8 @@ def encode(
 
 
 def _ints(values: Iterable[int]) -> Ints:
-    return np.fromiter(values, np.int64)
+    listed = list(values)
+    try:
+        return np.array(listed, np.int64)
+    except OverflowError:  # as wrong as any other number that no document has
+        return np.array([one if abs(one) < _FAR else -2 - abs(one) % _FAR for one in listed])

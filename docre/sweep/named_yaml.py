@@ -8,6 +8,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from docre.errors import DocreError
+from docre.yaml_text import plain_yaml
 
 _STRING = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -22,7 +23,7 @@ def read_named(path: Path) -> dict[str, Any]:
         DocreError: If it is no YAML, or a key stands there twice, of which one would be lost.
     """
     try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        loader = yaml.SafeLoader(plain_yaml(path))
         try:
             node = loader.get_single_node()
             _name_keys(node, "", set())

@@ -125,7 +125,7 @@ def _together(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def _read(path: Path) -> _Kept | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Kept)
-    except (FileNotFoundError, msgspec.MsgspecError):  # it can be asked again
+    except (FileNotFoundError, msgspec.MsgspecError, RecursionError):  # it can be asked again
         return None
 
 

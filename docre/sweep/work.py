@@ -177,7 +177,7 @@ def read_run(folder: Path) -> StageState | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=StageState)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise DocreError(f"{path}: not the state of a run: {error}") from error
 
 

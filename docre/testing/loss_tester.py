@@ -107,9 +107,9 @@ class LossTester(ModuleTester):
         must(parts.total().shape == (), f"{name}: the parts do not add up to one number")
         named = isinstance(parts.parts, Mapping) and all(isinstance(p, str) for p in parts.parts)
         must(named, f"{name}: parts are a mapping of names to LossPart")
-        for measure, value in parts.measures.items():
-            quiet = isinstance(value, Tensor) and value.shape == () and not value.requires_grad
-            must(quiet, f"{name}: the measure {measure!r} is one number, detached")
+        for measure, part in parts.measured.items():
+            quiet = not part.values.requires_grad
+            must(quiet, f"{name}: the values of the measure {measure!r} are detached")
 
     def test_nothing_to_do(self) -> None:
         """Without a pair a loss is 0, and has a graph."""

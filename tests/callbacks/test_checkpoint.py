@@ -26,13 +26,13 @@ def epochs_of(folder):
     }
 
 
-def fit(folder, scores, **options):
+def fit(folder, scores, ckpt_path=None, **options):
     settings = {"monitor": "val/f1", "mode": "max", "filename": "best"} | options
     callback = RunCheckpoint(dirpath=folder, enable_version_counter=False, **settings)
     made = trainer(folder=None, max_epochs=len(scores), num_sanity_val_steps=0)
     made.callbacks.append(callback)
     loader = torch.utils.data.DataLoader(range(1))
-    made.fit(Scores(scores), loader, loader)
+    made.fit(Scores(scores), loader, loader, ckpt_path=ckpt_path)
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,24 @@ def test_a_damaged_checkpoint_is_named(tmp_path, share):
 def test_what_is_no_place_on_a_disk_is_left_to_lightning():
     WholeCheckpoints().save_checkpoint({"epoch": 1}, "memory://folder/last.ckpt")
     assert WholeCheckpoints().load_checkpoint("memory://folder/last.ckpt") == {"epoch": 1}
+
+
+@pytest.mark.parametrize("how", ["by its absolute name", "moved", "in another folder"])
+def test_going_on_remembers_what_was_the_best(tmp_path, monkeypatch, how):
+    """A training that goes on in its folder has the same best epoch as one that never stopped."""
+    monkeypatch.chdir(tmp_path)
+    fit(Path("run"), [0.1, 0.5])
+    folder = tmp_path / "run"
+    if how == "moved":
+        folder = folder.rename(tmp_path / "moved")
+    start = folder / "last.ckpt"
+    if how == "in another folder":
+        folder = tmp_path / "new"
+        with pytest.warns(UserWarning, match="dirpath has changed"):
+            fit(folder, [0.1, 0.5, 0.3], ckpt_path=start)
+        assert epochs_of(folder) == {"best": 2, "last": 2}
+        return
+    fit(folder, [0.1, 0.5, 0.3], ckpt_path=start)
+    assert epochs_of(folder) == {"best": 1, "last": 2}
+    fit(folder, [0.1, 0.5, 0.3, 0.6], ckpt_path=start)
+    assert epochs_of(folder) == {"best": 3, "last": 3}

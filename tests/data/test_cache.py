@@ -18,6 +18,7 @@ from docre.data import cache
 from docre.data.cache import Corpus, build_or_open, cache_key
 from docre.data.features import FeatureSettings, Featurizer
 from docre.data.formats.docred import DocREDJson
+from docre.data.reading import ReadReport
 from docre.data.writing import write_documents
 from docre.errors import DataError, DocreError
 from tests.toy import RELATIONS, TYPES, document, pieces
@@ -258,3 +259,83 @@ def test_rows_of_a_large_table_are_fetched_in_the_order_asked_for(tmp_path):
     assert some.ids == [f"toy {k}" for k in chosen]
     assert some[[3]].row.tolist() == [chosen[3]]
     assert some.num_tokens.tolist() == [table.num_tokens[k] for k in chosen]
+
+
+def _killed_at(moment, path, root):
+    def die(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    what, name = {
+        "rows": (os, "fsync"),
+        "report": (ReadReport, "write"),
+        "manifest": (Path, "write_bytes"),
+        "name": (Path, "rename"),
+    }[moment]
+    setattr(what, name, die)  # in a process of its own
+    build_or_open(Corpus(path, DocREDJson()), featurizer(), root, progress=False)
+
+
+@pytest.mark.parametrize("moment", ["rows", "report", "manifest", "name"])
+def test_killed_between_two_files_of_an_entry(corpus, tmp_path, moment):
+    root = tmp_path / "cache"
+    for _ in range(2):  # what is left does not grow
+        killed = get_context("fork").Process(target=_killed_at, args=(moment, corpus.path, root))
+        killed.start()
+        killed.join()
+        assert killed.exitcode == -signal.SIGKILL
+        (left,) = (path for path in root.iterdir() if path.is_dir())
+        assert ".part-" in left.name
+    assert len(open_cache(corpus, tmp_path).table) == 30
+    assert not list(root.glob("*.part-*"))
+
+
+KILLED_WITH_HELPERS = """
+import os, signal, sys, time
+from pathlib import Path
+from docre.data import preprocess
+from tests.toy import RELATIONS, TYPES, pieces
+from docre.data.cache import Corpus, build_or_open
+from docre.data.features import Featurizer
+from docre.data.formats.docred import DocREDJson
+
+def slow(first, records):
+    (Path(sys.argv[2]) / str(os.getpid())).touch()
+    time.sleep(30)
+preprocess._work = slow
+corpus = Corpus(Path(sys.argv[1]), DocREDJson())
+build_or_open(corpus, Featurizer(pieces(), RELATIONS, TYPES), Path("cache"), 2, progress=False)
+"""
+
+
+@pytest.mark.parametrize("whom", ["the first process", "a helper"])
+def test_processes_that_build_together_end_together(corpus, tmp_path, whom):
+    path, seen = tmp_path / "many.json", tmp_path / "seen"
+    seen.mkdir()
+    write_documents(path, [document(seed) for seed in range(600)], "docred")
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED_WITH_HELPERS, str(path), str(seen)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while len(list(seen.iterdir())) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    helpers = [int(one.name) for one in seen.iterdir()]
+    os.kill(process.pid if whom == "the first process" else helpers[0], signal.SIGKILL)
+    error = process.communicate(timeout=60)[1]
+    if whom == "a helper":
+        assert f"{path}: one of the 2 processes that prepare documents was ended" in error
+        assert not list((tmp_path / "cache").glob("*.part-*"))
+    while any(_runs(helper) for helper in helpers):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def _runs(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

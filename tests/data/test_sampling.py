@@ -34,7 +34,7 @@ lengths = st.lists(st.integers(4, 600), min_size=1, max_size=80)
 @settings(max_examples=150, deadline=None)
 @given(
     lengths,
-    st.integers(1, 4),
+    st.integers(1, 8),
     st.sampled_from([(None, 512), (700, None), (1500, 900)]),
     st.booleans(),
     st.integers(0, 3),

@@ -9,6 +9,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from docre.context.cell_normalisation import normalise
+from docre.losses import sum_over_ranks
 from tests.losses.cases import LOSSES, NUM_RELATIONS, PRIORS, parts_of, random_pairs
 from tests.losses.scenes import DOCUMENTS, SCENE_LOSSES, Student, scene_step
 
@@ -17,6 +19,8 @@ SPLITS = (7, 20, 0, 31)
 NUM_PAIRS = 31
 # how many of the documents it has: first it has no pair, last the other one has no label
 SCENE_SPLITS = (1, 2, 3)
+# how many cells there are and how many of them the first rank has: none, all, a single one at all
+NORM_SPLITS = ((31, 7), (31, 0), (31, 31), (2, 1), (1, 0), (0, 0))
 FEATURES = 4
 
 
@@ -46,8 +50,33 @@ def step(head, loss, features, labels):
     return {
         "total": parts.total().detach(),
         **parts.scalars(),
+        **parts.measures,
         **{name.removeprefix("module."): p.grad.clone() for name, p in head.named_parameters()},
     }
+
+
+def normalised(norm, layer, features, sums=lambda values: values):
+    """Return gradients and running statistics of a step through batch normalisation."""
+    cells = normalise(norm, layer(features))
+    # something whose gradient depends on all others, which a plain sum of normalised cells does not
+    weight = torch.arange(1.0, 1 + NUM_RELATIONS, dtype=torch.float64)
+    sums((cells.sigmoid() * weight).sum()).backward()
+    return {
+        **{name: p.grad.clone() for name, p in layer.named_parameters()},
+        **{f"norm.{name}": p.grad.clone() for name, p in norm.named_parameters()},
+        **{name: buffer.clone() for name, buffer in norm.named_buffers()},
+    }
+
+
+def make_norm():
+    """Batch normalisation that has seen something, and the layer before it."""
+    norm, layer = nn.BatchNorm1d(NUM_RELATIONS).double(), nn.Linear(FEATURES, NUM_RELATIONS)
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        norm.running_mean.copy_(torch.randn(NUM_RELATIONS, generator=generator))
+        for parameter in layer.double().parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return norm, layer
 
 
 def main(rank, rendezvous, results):
@@ -84,6 +113,16 @@ def main(rank, rendezvous, results):
                 found[name, split, across] = scene_step(student, loss, mine)
                 found[name, split, across]["calls"] = calls
     torch.save(found, f"{results}/{rank}.pt")
+    found = {}
+    for count, split in NORM_SPLITS:
+        mine = slice(split) if rank == 0 else slice(split, count)
+        made = normalised(*make_norm(), features[mine], sum_over_ranks)
+        for name, value in made.items():
+            if "weight" in name or "bias" in name:  # as DDP does
+                all_reduce(value)
+                value /= 2
+        found[count, split] = made
+    torch.save(found, f"{results}/norm{rank}.pt")
     dist.destroy_process_group()
 
 

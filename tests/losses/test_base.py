@@ -51,6 +51,11 @@ def test_at_least_float32():
 def test_impossible_parts_are_refused():
     with pytest.raises(ValueError, match="without a part"):
         LossParts({})
+    part = LossPart(torch.ones(2))
+    with pytest.raises(ValueError, match="the same name"):
+        LossParts({"near": part}, {"near": part})
+    with pytest.raises(ValueError, match="far is measured over ranks, too"):
+        LossParts({"near": part}, {"far": torch.ones(())})
     with pytest.raises(ValueError, match="'mean' or 'sum', not 'max'"):
         LossPart(torch.zeros(1), "max")
     with pytest.raises(ValueError, match=r"not \(2, 4\) and \(2, 3\)"):

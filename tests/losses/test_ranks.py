@@ -10,10 +10,13 @@ import torch
 from docre.losses import sum_over_ranks
 from tests.losses.cases import LOSSES, PRIORS
 from tests.losses.rank_worker import (
+    NORM_SPLITS,
     NUM_PAIRS,
     SCENE_SPLITS,
     SPLITS,
     make_head,
+    make_norm,
+    normalised,
     step,
     whole_batch,
 )
@@ -42,7 +45,11 @@ def ranks(tmp_path_factory):
     finally:
         for process in started:
             process.kill()
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    both = [
+        [torch.load(folder / f"{name}{rank}.pt", weights_only=True) for name in ("", "norm")]
+        for rank in range(2)
+    ]
+    return [losses | {"norm": norms} for losses, norms in both]
 
 
 def close(found, expected):
@@ -116,8 +123,17 @@ def test_scenes_are_uneven():
     assert set(whole.evidence_label.tolist()) < set(range(len(whole.label_pair)))
 
 
+@pytest.mark.parametrize(("count", "split"), NORM_SPLITS)
+def test_batch_statistics_of_all_ranks(ranks, count, split):
+    expected = normalised(*make_norm(), whole_batch()[0][:count])
+    assert bool(expected["num_batches_tracked"]) == (count > 1)
+    for found in ranks:
+        close(found["norm"][count, split], expected)
+
+
 def test_one_collective(ranks):
     for found in ranks:
+        found = {key: result for key, result in found.items() if key != "norm"}
         assert {result["calls"] for key, result in found.items() if key[2]} == {1}
         assert {result["calls"] for key, result in found.items() if not key[2]} == {0}
 

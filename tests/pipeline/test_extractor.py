@@ -279,6 +279,26 @@ def test_what_is_no_document_is_refused(extractor, given):
         extractor.predict(given)
 
 
+@pytest.mark.parametrize(
+    ("words", "mention"),
+    [
+        (("a", "b"), Mention(0, 0, 9)),
+        (("a", "b"), Mention(0, -1, 1)),
+        (("a", "b"), Mention(3, 0, 1)),
+        (("a", "b"), Mention(0, 0, 10**30)),
+        (("a", None), Mention(0, 0, 1)),
+        (("a", "\ud800"), Mention(0, 0, 1)),
+    ],
+)
+def test_a_document_made_by_hand_is_looked_at(extractor, documents, words, mention):
+    bad = Document("bad", (words,), (Entity((mention,)), Entity((Mention(0, 0, 1),))))
+    with pytest.raises(DataError, match=r"document 'bad', (entities|sentences)\[0\]"):
+        extractor.predict(bad)
+    found = [*extractor.stream([documents[0], bad, "half \ud800", documents[1]])]
+    assert [one.extraction is None for one in found] == [False, True, True, False]
+    assert [one.name for one in found] == [documents[0].id, "bad", "text 2", documents[1].id]
+
+
 def test_texts_are_streamed_too(extractor):
     (outcome,) = extractor.stream(["Ada."])
     assert outcome.extraction.text == "Ada."

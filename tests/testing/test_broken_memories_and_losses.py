@@ -205,7 +205,7 @@ class CountsPadding(Logistic):
 class MeasuresWithGraph(Logistic):
     def forward(self, output, targets):
         parts = super().forward(output, targets)
-        return LossParts(parts.parts, {"margin": output.logits.sum()})
+        return LossParts(parts.parts, {"margin": LossPart(output.logits.sum(1))})
 
 
 class NotALoss(nn.Module):
@@ -235,7 +235,7 @@ LOSSES = [
     (PicksByMask, {"host_does_not_wait"}, "nonzero"),
     (InOrderOfPairs, {"order_of_documents_does_not_matter"}, "order of documents"),
     (CountsPadding, {"padding_does_not_matter"}, "padding changes the loss"),
-    (MeasuresWithGraph, {"parts_have_names_and_graphs"}, "'margin' is one number, detached"),
+    (MeasuresWithGraph, {"parts_have_names_and_graphs"}, "'margin' are detached"),
     (NotALoss, {"is_a_loss"}, r"subclass of docre\.losses\.Loss"),
     (ForgetsBase, {"is_a_loss", "copies_are_the_same"}, r"super\(\)\.__init__\(priors\)"),
 ]

@@ -20,6 +20,7 @@ import msgspec
 
 from docre.data.formats.base import Fields
 from docre.data.formats.json_text import decode, require_content, require_utf8
+from docre.data.packed import read_limited
 from docre.data.reading import read_bytes, read_documents
 from docre.data.writing import atomic_file
 from docre.errors import DataError, Problem
@@ -27,8 +28,8 @@ from docre.scoring import Prediction
 
 _INNER_NAME = "result.json"
 _ENTRY = re.compile(rb'"[ht]_idx"\s*:')
-# A result file of the full distant set has a few hundred megabytes; more is not a submission.
-_LARGEST_INNER = 2 << 30
+# Others want as much memory as the file says.
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What zipfile raises for broken, locked and exotic archives.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -148,11 +149,11 @@ def _unzip(data: bytes) -> bytes:
             if len(members) != 1:
                 message = f"expected one JSON file in the zip, found {len(members)}"
                 raise DataError([Problem("broken-zip", message)])
-            if members[0].file_size > _LARGEST_INNER:
-                message = f"{members[0].filename} unpacks to {members[0].file_size:,} bytes"
+            if members[0].compress_type not in _PACKINGS:
+                message = f"{members[0].filename} is packed in a way that submissions are not"
                 raise DataError([Problem("broken-zip", message)])
             with archive.open(members[0]) as file:
-                return file.read(_LARGEST_INNER)
+                return read_limited(file, len(data))
     except DataError:
         raise
     except _ZIP_ERRORS as error:

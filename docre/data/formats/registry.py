@@ -28,7 +28,7 @@ _KEYS = {
     "docre, from text": {b"id", b"text"},
     "predictions": {b"h_idx", b"t_idx"},
 }
-_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"(\s*:)?|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"(\s*:)?|[\[\]{}"]', re.DOTALL)
 
 
 def format_named(name: str) -> Format:
@@ -92,6 +92,8 @@ def _document_keys(head: bytes) -> set[bytes]:
         if text is not None:
             if colon and depth == level:
                 keys.add(text)
+        elif token[0] == b'"':  # a string that does not end here
+            break
         elif token[0] in b"[{":
             depth += 1
             level = level or (depth if token[0] == b"{" else 0)

@@ -27,8 +27,9 @@ from docre.data.label_noise import LabelNoise, apply_noise, class_priors
 from docre.data.modules.settings import BatchSettings as BatchSettings
 from docre.data.modules.settings import ReadSettings as ReadSettings
 from docre.data.pieces import Pieces
-from docre.data.reading import OnError, read_documents
+from docre.data.reading import DocumentReader, OnError, read_documents
 from docre.data.relations import RelationSet
+from docre.data.resumable_loader import ResumableLoader
 from docre.data.sampling import distributed_place
 from docre.documents import Document
 from docre.errors import DocreError
@@ -101,6 +102,9 @@ class DocREDataModule(lightning.LightningDataModule):
         self._chosen: Examples | None = None
         self._opened = _Opened(examples_of(None))
         self._documents: dict[Split, list[Document]] = {}
+        # where training is in its epoch, and where it was when a checkpoint was written
+        self._training: ResumableLoader | None = None
+        self._place: dict[str, int] | None = None
 
     @property
     def relations(self) -> RelationSet:
@@ -211,7 +215,11 @@ class DocREDataModule(lightning.LightningDataModule):
         """
         if "train" not in self.files or not self.files["train"].exists():
             return None
-        return Facts.from_documents(self.documents("train"), self.files["train"].name)
+        corpus = self.corpus("train")
+        reader = DocumentReader(
+            corpus.path, corpus.format, on_error=corpus.on_error, limit=corpus.limit
+        )  # a document at a time: a distantly labelled file has many
+        return Facts.from_documents(reader, corpus.path.name)
 
     def corpus(self, split: Split) -> Corpus:
         """Return the file of a split and how to read it."""
@@ -243,8 +251,12 @@ class DocREDataModule(lightning.LightningDataModule):
         return self._opened
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return shuffled training batches."""
-        return self._loader("train", shuffle=True)
+        """Return shuffled training batches; those before the place of a checkpoint are skipped."""
+        loader = cast(ResumableLoader, self._loader("train", shuffle=True))
+        if self._place is not None:
+            loader.load_state_dict(self._place)
+        self._training, self._place = loader, None
+        return loader
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Return the batches of the development split; training goes without if there is none."""
@@ -285,22 +297,30 @@ class DocREDataModule(lightning.LightningDataModule):
         collate = examples.collate(self.pieces, settings)
         if shuffle:
             collate = examples.training_collate(self.pieces, settings, seed)
+        loader: type[DataLoader[Any]] = ResumableLoader if shuffle else DataLoader
         # typed for torch's default fetching of single rows; the table hands out whole batches
-        return DataLoader(
+        return loader(
             cast(Any, table),
             **batching,
             collate_fn=cast(Any, collate),
             num_workers=settings.num_workers,
             persistent_workers=settings.num_workers > 0,
             pin_memory=torch.cuda.is_available() if pin is None else pin,
+            # a loader draws a number each time it is gone through: not from those of the model
+            generator=torch.Generator().manual_seed(seed),
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint has to remember of the data: the relations and their order."""
-        return {"relations": list(self.relations), "types": list(self.types)}
+        """Return what a checkpoint has to remember: relations, types, the place in an epoch."""
+        kept = {"relations": list(self.relations), "types": list(self.types)}
+        if self._training is None or self.trainer is None or self.trainer.is_last_batch:
+            return kept
+        return {**kept, "place": self._training.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Refuse a checkpoint that was trained on other relations or another order of them."""
+        """Take its place up; refuse relations or types that are others or in another order."""
+        if self.trainer is not None and self.trainer.state.fn == "fit":
+            self._place = state_dict.get("place")
         types = state_dict.get("types")
         if types is not None and types != list(self.types):
             raise DocreError(

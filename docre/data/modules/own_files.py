@@ -137,7 +137,7 @@ def observe(
     note = (cache_dir or default_cache_dir()) / f"{key}.names.json"
     try:
         return msgspec.json.decode(note.read_bytes(), type=Observed)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         pass  # not there yet, or damaged: look again
     relations: Counter[str] = Counter()
     types: Counter[str] = Counter()

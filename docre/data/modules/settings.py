@@ -44,6 +44,8 @@ class BatchSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"batches.{name} must be at least 1, not {value}")
+        if self.num_workers < 0:
+            raise ValueError(f"batches.num_workers must be at least 0, not {self.num_workers}")
 
     @property
     def has_budget(self) -> bool:

@@ -151,7 +151,7 @@ def _whole_files(folder: Path, wanted: Collection[str] | None = None) -> dict[st
     try:
         data = (folder / _MANIFEST).read_bytes()
         written = msgspec.json.decode(data, type=dict[str, _Written])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         written = {}
     names = written if wanted is None else wanted
     whole = {name: written[name] for name in names if _is_whole(folder, name, written)}

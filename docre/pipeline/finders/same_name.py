@@ -24,7 +24,7 @@ Form = tuple[str, str, str]
 PERSON_TYPES = frozenset({"per", "person"})
 
 _CORE = re.compile(
-    r"\s*(?:(?:[Tt]he|THE|an?)\s+)?(.*?\S)\s*(?:['’]\s?[sS]|(?<=[sS])\s?['’])?\s*", re.DOTALL
+    r"\s*+(?:(?:[Tt]he|THE|an?)\s++)?(.*?\S)\s*(?:['’]\s?[sS]|(?<=[sS])\s?['’])?\s*", re.DOTALL
 )
 # the stop after a single letter, and blanks between two of these: ``U. S. A.`` is ``USA``
 _INITIAL = re.compile(r"(?<!\w)([^\W\d_])\s?\.(?:\s*(?=[^\W\d_]\s?\.))?")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from docre.data.writing import atomic_file
 from docre.pipeline.extraction import Extraction, TextEntity, Triple
+from docre.spreadsheet_text import as_cell
 
 COLUMNS = (
     *("document", "head", "head_name", "head_type", "relation", "relation_name"),
@@ -27,7 +28,7 @@ def write_table(
         writer.writerow(COLUMNS)
         for extraction in extractions:
             for triple in extraction.triples:
-                writer.writerow([_cell(extraction.id), *_cells(triple)])
+                writer.writerow([as_cell(extraction.id), *_cells(triple)])
         text.detach()  # what it holds is written; the file is closed by who opened it
 
 
@@ -35,17 +36,12 @@ def _cells(one: Triple) -> list[object]:
     head, tail = one.head, one.tail
     numbers = ("" if x is None else x for x in (one.score, one.margin, one.probability))
     return [
-        *(head.index, _cell(head.name), _cell(head.type)),
-        *(_cell(one.relation), _cell(one.relation_name)),
-        *(tail.index, _cell(tail.name), _cell(tail.type)),
+        *(head.index, as_cell(head.name), as_cell(head.type)),
+        *(as_cell(one.relation), as_cell(one.relation_name)),
+        *(tail.index, as_cell(tail.name), as_cell(tail.type)),
         *(*numbers, " ".join(map(str, one.evidence))),
         *(_places(head), _places(tail)),
     ]
-
-
-def _cell(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: an apostrophe goes before it."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _places(entity: TextEntity) -> str:
