@@ -210,7 +210,9 @@ def test_errors(runs):
 
 def test_a_pair_model(tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "best.ckpt").touch()
+    known = {"model": "DocREModel", "model_class": "docre.model.DocREModel", "encoder_config": None}
+    checkpoint = {"docre": known, "state_dict": {}}
+    torch.save(checkpoint, tmp_path / "checkpoints" / "best.ckpt")
     (tmp_path / "config.yaml").write_text(TINY)
     with pytest.raises(DocreError, match="is a run of DocREModel; this is about JointModel"):
         tune_run(tmp_path, accelerator="cpu")

@@ -26,6 +26,8 @@ from tests.test_model import BERT, READER, S_PU, data_of, files, make, train_int
 from tests.test_training import failing
 from tests.toy import RELATIONS
 
+pytestmark = pytest.mark.reliability
+
 NO_GPU = not (torch.cuda.is_available() or torch.backends.mps.is_available())
 QUIET = ["--trainer.logger=false"]
 
