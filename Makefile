@@ -29,10 +29,10 @@ test-slow: $(INSTALLED)  ## the slow tests too, and new examples for the propert
 	DOCRE_EXPLORE=1 $(BIN)/python -m pytest -m "not network and not gpu"
 
 test-reliability: $(INSTALLED)  ## kills, two processes, bad and hostile input, long runs; a table
-	$(PYTEST) -m reliability tests/reliability
+	$(PYTEST) -m "reliability and not gpu" tests/reliability
 
 test-reliability-long: $(INSTALLED)  ## the same with more kills, 5,000 steps, 100,000 documents
-	DOCRE_RELIABILITY=long $(PYTEST) --timeout 3600 -m reliability tests/reliability
+	DOCRE_RELIABILITY=long $(PYTEST) --timeout 3600 -m "reliability and not gpu" tests/reliability
 
 test-lowest:  ## the default suite with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-lowest

@@ -25,6 +25,8 @@ _WARNINGS = (
     r"Couldn't infer the batch indices fetched from your dataloader",
     # scores are gathered from all ranks before they are logged
     r"It is recommended to use `self\.log\('((val|test)/.*|f1)', \.\.\., sync_dist=True\)`",
+    # the size of a model in half precision, in the table before training
+    r"Precision .* is not supported by the model summary",
     # predictions go to a file
     r"predict returned None if it was on purpose",
 )

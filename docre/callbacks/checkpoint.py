@@ -88,6 +88,8 @@ class RunCheckpoint(ModelCheckpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Keep the best and write the last."""
+        if trainer.fit_loop.restarted_on_epoch_end:
+            return  # with max_steps Lightning ends an epoch again that was kept
         if not is_warming_up(trainer):
             super().on_train_epoch_end(trainer, pl_module)
         self._keep(trainer)
