@@ -270,7 +270,7 @@ SUMMARIES = {
     "fit": "Train a model. --config NAME is a file or a packaged configuration (docre configs "
     "lists them); several are laid over one another, and each of their options can be given on the "
     "command line too. --resume FOLDER goes on with a run that was interrupted, in its own folder; "
-    "on one machine with the same devices, it ends as it would have without the interruption.",
+    "on a processor, with the same devices, it ends as it would have without the interruption.",
     "validate": f"Score a trained model on the development split. {RUN_HELP}",
     "test": f"Score a trained model on the test split. {RUN_HELP}",
     "predict": f"Predict with a trained model. {RUN_HELP} --documents FILE predicts a file of "
