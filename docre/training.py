@@ -15,6 +15,7 @@ import msgspec
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 # short class names in YAML and in --help are those of imported classes
 import docre.context
@@ -96,6 +97,18 @@ class RunRecord(SaveConfigCallback):
         write_json(folder / "run.json", body)
         named = {name: data.relations.descriptions.get(name, "") for name in data.relations}
         write_json(folder / "relations.json", named)
+
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        """Say how to go on with a training that was interrupted."""
+        folder = log_folder(trainer)
+        interrupted = isinstance(exception, KeyboardInterrupt | SIGTERMException)
+        if interrupted and trainer.is_global_zero and trainer.state.fn == "fit" and folder:
+            print(f"\nto go on     docre fit --resume {_short(folder)}")  # noqa: T201
 
 
 class DocRECLI(LightningCLI):

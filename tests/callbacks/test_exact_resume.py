@@ -40,8 +40,9 @@ def whole(folder):
 
 # three updates an epoch: in the middle of one, at its end
 @pytest.mark.parametrize("step", [1, 3])
-def test_going_on_is_as_if_nothing_had_happened(here, whole, monkeypatch, step):
+def test_going_on_is_as_if_nothing_had_happened(here, whole, monkeypatch, capsys, step):
     run = train_and_interrupt(monkeypatch, step, f"at_{step}", *COMMAND)
+    assert f"docre fit --resume {run}\n" in capsys.readouterr().out
     assert checkpoint(run)["global_step"] == step
     quietly("fit", "--resume", run)
     same_training(whole, run)
