@@ -86,14 +86,17 @@ def longest_input(model: PreTrainedModel) -> tuple[int, bool]:
     return (told if isinstance(told, int) and told > 0 else _LONGEST), False
 
 
-def freeze_lowest(model: PreTrainedModel, layers: int) -> None:
+def freeze_lowest(model: PreTrainedModel, layers: int) -> tuple[nn.Module, ...]:
     """Let the embeddings and the lowest layers keep their weights; 0 freezes nothing.
+
+    Returns:
+        What is frozen.
 
     Raises:
         DocreError: If the transformer has not that many layers, or no list of them.
     """
     if not layers:
-        return
+        return ()
     total = model.config.num_hidden_layers
     if not 0 < layers <= total:
         raise DocreError(f"encoder.freeze_layers: {layers} is not within 0 and {total}")
@@ -102,8 +105,10 @@ def freeze_lowest(model: PreTrainedModel, layers: int) -> None:
         kind = model.config.model_type
         raise DocreError(f"encoder.freeze_layers: {kind} has no layers of their own to freeze")
     embeddings = getattr(model, "embeddings", None) or model.get_input_embeddings()
-    for part in (embeddings, *list(stacks[0])[:layers]):
+    frozen = (embeddings, *list(stacks[0])[:layers])
+    for part in frozen:
         part.requires_grad_(False)
+    return frozen
 
 
 def _load_config(name: str, offline: bool) -> PretrainedConfig:

@@ -7,14 +7,17 @@ which weights were dropped is kept, in a byte each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-# Attention weights that exist at a time; they should stay near the processor.
-_WEIGHTS = 1 << 21
+# Attention weights that exist at a time; they should stay in a cache of the processor.
+_WEIGHTS = 1 << 18
+# Numbers that decide over a weight have 16 bits.
+_LEVELS = 1 << 16
 
 
 class _DropoutAttention(torch.autograd.Function):
@@ -28,42 +31,64 @@ class _DropoutAttention(torch.autograd.Function):
         dropout: float,
         scaling: float,
     ) -> Tensor:
-        windows, heads, length = query.shape[:3]
-        kept = torch.empty(windows, heads, length, key.shape[2], dtype=torch.bool)
-        kept.bernoulli_(1 - dropout)
+        # factors go to what is small
+        query, value = query * scaling, value / (1 - dropped_share(dropout))
+        kept = torch.empty(*query.shape[:3], key.shape[2], dtype=torch.bool)
         out = torch.empty_like(query)
         for part in _parts(query, key):
-            weights = _weights(query[part], key[part], _of(mask, part), scaling)
-            dropped = weights * kept[part] / (1 - dropout)
-            out[part] = dropped.to(value.dtype) @ value[part]
-        ctx.save_for_backward(query, key, value, mask, kept)
+            weights = _weights(query[part], key[part], _of(mask, part))
+            kept[part] = draw_kept(weights.shape, dropout)
+            weights.mul_(kept[part].to(weights.dtype))
+            out[part] = weights.to(value.dtype) @ value[part]
+        ctx.save_for_backward(query, key, value, mask, kept, out)
         ctx.dropout, ctx.scaling = dropout, scaling
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, mask, kept = ctx.saved_tensors
+        query, key, value, mask, kept, out = ctx.saved_tensors
         grad_query, grad_key = torch.empty_like(query), torch.empty_like(key)
         grad_value = torch.empty_like(value)
+        # for each row, the sum over weights times what reaches them
+        total = (grads[0] * out).sum(-1, keepdim=True)
         for part in _parts(query, key):
-            q, k, v, grad = query[part], key[part], value[part], grads[0][part]
-            weights = _weights(q, k, _of(mask, part), ctx.scaling)
-            factor = kept[part] / (1 - ctx.dropout)
-            grad_value[part] = (weights * factor).to(v.dtype).mT @ grad
-            inner = (grad @ v.mT) * factor  # what reaches the weights
-            inner = weights * (inner - (inner * weights).sum(-1, keepdim=True)) * ctx.scaling
-            inner = inner.to(q.dtype)
+            q, k, grad = query[part], key[part], grads[0][part]
+            weights = _weights(q, k, _of(mask, part))
+            factor = kept[part].to(weights.dtype)
+            inner = (grad @ value[part].mT).to(weights.dtype)  # what reaches the weights
+            inner = inner.mul_(factor).sub_(total[part]).mul_(weights).to(q.dtype)
+            grad_value[part] = weights.mul_(factor).to(q.dtype).mT @ grad
             grad_query[part] = inner @ k
             grad_key[part] = inner.mT @ q
+        grad_query *= ctx.scaling
+        grad_value /= 1 - dropped_share(ctx.dropout)
         return grad_query, grad_key, grad_value, None, None, None
 
 
-def _weights(query: Tensor, key: Tensor, mask: Tensor | None, scaling: float) -> Tensor:
-    scores = (query @ key.mT).to(torch.promote_types(query.dtype, torch.float32)) * scaling
+def dropped_share(dropout: float) -> float:
+    """Return the probability nearest to ``dropout`` that 16 bits can draw."""
+    return round(dropout * _LEVELS) / _LEVELS
+
+
+def draw_kept(shape: Sequence[int], dropout: float) -> Tensor:
+    """Draw which weights are kept, several times as fast as one Bernoulli number for each.
+
+    Args:
+        shape: That of the weights.
+        dropout: Probability that a weight is dropped.
+    """
+    count = math.prod(shape)
+    words = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
+    lowest = round(dropout * _LEVELS) - _LEVELS // 2
+    return (words.view(torch.int16)[:count] >= lowest).view(*shape)
+
+
+def _weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
+    scores = (query @ key.mT).to(torch.promote_types(query.dtype, torch.float32))
     if mask is not None and mask.dtype == torch.bool:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        scores = scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)
     elif mask is not None:
-        scores = scores + mask
+        scores = scores.add_(mask)
     return scores.softmax(-1)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from docre import attention_rows
@@ -15,6 +17,7 @@ from docre.attention_rows import RowCapture, RowRequest, pick_rows
 from docre.backbone import build_backbone, freeze_lowest, longest_input
 from docre.batch import Batch
 from docre.errors import DocreError
+from docre.length_groups import similar_lengths
 from docre.outputs import Encoded
 from docre.windows import (
     Uncovered,
@@ -58,7 +61,8 @@ class Encoder(nn.Module):
             in two windows, where a few tokens in the middle may get none; for parity only.
         gradient_checkpointing: Compute the layers again in the backward pass instead of keeping
             what they computed: less memory, more time.
-        freeze_layers: Keep the embeddings and so many lowest layers as they are; 0 trains all.
+        freeze_layers: Keep the embeddings and so many lowest layers as they are, without dropout
+            in them; 0 trains all.
         compile: Compile the transformer with ``torch.compile``.
         attention: ``eager`` takes whole maps from any encoder, mainly to compare with.
 
@@ -99,7 +103,7 @@ class Encoder(nn.Module):
         self.layers = layers
         self.scheme = self._scheme(window, overlap, start_tokens, end_tokens, uncovered)
         self.capture = self._find_capture() if attention == "auto" else None
-        freeze_lowest(self.model, freeze_layers)
+        self._frozen = freeze_lowest(self.model, freeze_layers)
         if gradient_checkpointing:
             self._checkpoint()
         if compile:
@@ -142,12 +146,12 @@ class Encoder(nn.Module):
         ids, mask = batch.input_ids, batch.token_mask
         if not whole:
             ids, mask = read_windows(ids, mask, sizes.tokens, windows)
-        is_padded = any(sizes.tokens[w.document] < w.end for w in windows)
         index = inside = None
         if sum(sizes.mentions):
             index, inside = place_mentions(batch.mention_token, sizes.mentions, windows)
 
-        states, rows = self._read(ids, mask.long() if is_padded else None, index)
+        lengths = [window.length(sizes.tokens[window.document]) for window in windows]
+        states, rows = self._read_apart(ids, mask, index, lengths)
         if not whole:
             states = merge_states(states, windows, len(batch), padded)  # [B, T, D]
         if rows is None or inside is None:
@@ -155,6 +159,42 @@ class Encoder(nn.Module):
         if not whole:
             rows = rows * inside[:, None, :, None]  # only rows that are in the window
         return Encoded(states, merge_rows(rows, windows, sizes.mentions, padded))
+
+    def train(self, mode: bool = True) -> Encoder:
+        """Switch dropout on or off, off for good in what is frozen."""
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
+
+    def _read_apart(
+        self, ids: Tensor, mask: Tensor, index: Tensor | None, lengths: Sequence[int]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Read windows of ``lengths`` tokens, on a CPU without most of their padding.
+
+        There every padded token costs as much as a real one, and another call costs little.
+        """
+        groups = similar_lengths(lengths) if ids.device.type == "cpu" else [range(len(lengths))]
+        if len(groups) == 1:
+            return self._read(ids, mask.long() if min(lengths) < ids.shape[1] else None, index)
+        states, rows = [], []
+        for group in groups:
+            which = torch.tensor(group)
+            longest = max(lengths[window] for window in group)
+            if index is not None:  # a mention past the end of its document is where it says
+                longest = max(longest, int(index[which].max()) + 1)
+            is_padded = any(lengths[window] < longest for window in group)
+            state, row = self._read(
+                ids[which, :longest],
+                mask[which, :longest].long() if is_padded else None,
+                None if index is None else index[which],
+            )
+            spare = ids.shape[1] - longest
+            states.append(pad(state, (0, 0, 0, spare)))
+            rows.append(None if row is None else pad(row, (0, spare)))
+        back = torch.tensor([window for group in groups for window in group]).argsort()
+        found = [row for row in rows if row is not None]
+        return torch.cat(states)[back], torch.cat(found)[back] if found else None
 
     def _read(
         self, ids: Tensor, mask: Tensor | None, index: Tensor | None

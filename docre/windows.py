@@ -54,6 +54,10 @@ class Window:
         """Where in the window the covered positions are."""
         return slice(self.lead, self.lead + self.end - self.start)
 
+    def length(self, tokens: int) -> int:
+        """Return how many positions it has before its padding, in a document of ``tokens``."""
+        return self.lead + min(self.end, tokens) - self.start + self.tail
+
 
 @dataclass(frozen=True, slots=True)
 class WindowScheme:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import docre.dropout_attention as module
-from docre.dropout_attention import dropout_attention
+from docre.dropout_attention import draw_kept, dropout_attention, dropped_share
 
 N, H, L, D = 2, 3, 5, 4
 
@@ -38,11 +38,14 @@ def slowly(query, key, value, mask, kept, dropout):
 def test_output_and_gradients(monkeypatch, name, budget):
     monkeypatch.setattr(module, "_WEIGHTS", budget)
     given, mask = inputs(), masks()[name]
-    torch.manual_seed(3)
+    drawn = []
+    monkeypatch.setattr(
+        module, "draw_kept", lambda *how: drawn.append(draw_kept(*how)) or drawn[-1]
+    )
     found = dropout_attention(*given, mask, 0.4, 0.3)
-    torch.manual_seed(3)
-    kept = torch.empty(N, H, L, L, dtype=torch.bool).bernoulli_(0.6)
-    expected = slowly(*given, mask, kept, 0.4)
+    kept = torch.cat(drawn).view(N, H, L, L)
+    assert 0 < int(kept.sum()) < kept.numel()
+    expected = slowly(*given, mask, kept, dropped_share(0.4))
     torch.testing.assert_close(found, expected)
     upstream = torch.randn(N, H, L, D, dtype=torch.float64)
     ours = torch.autograd.grad(found, given, upstream)
@@ -58,6 +61,20 @@ def test_a_share_of_the_weights_is_dropped():
     weights = dropout_attention(flat, flat, value, None, 0.25, 1.0)
     assert abs(float((weights == 0).float().mean()) - 0.25) < 0.02
     assert abs(float(weights.sum(-1).mean()) - 1) < 0.02
+
+
+@pytest.mark.parametrize("dropout", [0.0, 1e-4, 0.1, 0.5, 0.9])
+def test_every_weight_is_dropped_alike_and_on_its_own(dropout):
+    torch.manual_seed(0)
+    kept = draw_kept((4, 250_001), dropout).float()
+    assert abs(dropped_share(dropout) - dropout) < 1e-5
+    spread = (dropout * (1 - dropout) / kept.numel()) ** 0.5
+    assert abs(float(1 - kept.mean()) - dropout) <= 5 * spread + 1e-5
+    # four numbers come out of one word: each lane has its share, and knows nothing of the others
+    lanes = kept.flatten()[:1_000_000].view(-1, 4)
+    assert float((1 - lanes.mean(0) - dropout).abs().max()) <= 10 * spread + 1e-5
+    if dropout > 0.01:
+        assert float((torch.corrcoef(lanes.T) - torch.eye(4)).abs().max()) < 0.01
 
 
 def test_half_precision():

@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 import pickle
+from itertools import pairwise
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from transformers import AutoModel
 
 from docre.encoder import Encoder
 from docre.errors import DocreError
+from docre.length_groups import similar_lengths
 from tests.batches import make_batch
 
 # DeBERTa's module in transformers uses what torch no longer likes
@@ -310,6 +312,41 @@ def test_freezing():
         if name.startswith(("embeddings", "layers.0", "layers.1")):
             assert parameter.grad is None
     assert encoder.model.layers[2].attn.Wqkv.weight.grad is not None
+
+
+def test_what_is_frozen_has_no_dropout():
+    encoder = make("bert", freeze_layers=2)
+    for mode in (True, False, True):
+        encoder.train(mode)
+        layers = encoder.model.encoder.layer
+        assert not encoder.model.embeddings.training
+        assert [layer.training for layer in layers] == [False, False, *[mode] * (len(layers) - 2)]
+
+
+@pytest.mark.parametrize("lengths", [[40], [40, 39, 38], [40, 7], [7, 40, 22, 41, 5], [1, 30, 1]])
+def test_groups_of_similar_lengths(lengths):
+    """Every sequence is in one group, and no group has much padding."""
+    groups = similar_lengths(lengths)
+    assert sorted(number for group in groups for number in group) == list(range(len(lengths)))
+    for group in groups:
+        held = [lengths[number] for number in group]
+        assert max(held) - min(held) <= max(16, max(held) / 8)
+    for one, other in pairwise(groups):
+        assert lengths[one[0]] - lengths[other[0]] > 16
+
+
+@pytest.mark.parametrize("window", [None, 24])
+def test_documents_read_in_groups_are_as_in_one_pass(monkeypatch, window):
+    encoder = make("bert", window=window).eval()
+    batch = documents([12, 60, 33, 11, 58])
+    apart = encoder(batch)
+    monkeypatch.setattr(
+        "docre.encoder.similar_lengths", lambda lengths: [list(range(len(lengths)))]
+    )
+    together = encoder(batch)
+    mask = batch.token_mask
+    torch.testing.assert_close(apart.token_states[mask], together.token_states[mask])
+    torch.testing.assert_close(apart.mention_attention, together.mention_attention)
 
 
 def test_compiled_gives_the_same():
