@@ -319,7 +319,7 @@ def model(**parts):
     torch.manual_seed(3)
     return JointModel(
         encoder=lambda name, **rebuilt: Encoder(**({"config": CONFIG} | rebuilt)),
-        optimizer=lambda groups: AdamW([{**group, "lr": 6e-3} for group in groups]),
+        optimizer=lambda groups: AdamW([{**group, "lr": 3e-3} for group in groups]),
         schedule=ConstantWarmup,
         thresholds=JointThresholds(0.5, 0.5, 0.5),
         **parts,
