@@ -27,6 +27,8 @@ _WARNINGS = (
     r"It is recommended to use `self\.log\('((val|test)/.*|f1)', \.\.\., sync_dist=True\)`",
     # the size of a model in half precision, in the table before training
     r"Precision .* is not supported by the model summary",
+    # frozen layers are without dropout on purpose
+    r"Found \d+ module\(s\) in eval mode at the start of training",
     # predictions go to a file
     r"predict returned None if it was on purpose",
 )

@@ -5,6 +5,7 @@ from docre.callbacks.exact_resume import ExactResume
 from docre.callbacks.finite_loss import FiniteLoss
 from docre.callbacks.freeze import FreezeModules
 from docre.callbacks.log_again import LogAgain
+from docre.callbacks.peak_memory import PeakMemory
 from docre.callbacks.prediction_file import PredictionFile
 from docre.callbacks.read_warmup import ReadWarmup
 from docre.callbacks.score_files import ScoreFiles
@@ -18,6 +19,7 @@ __all__ = [
     "FiniteLoss",
     "FreezeModules",
     "LogAgain",
+    "PeakMemory",
     "PredictionFile",
     "ReadWarmup",
     "RunCheckpoint",

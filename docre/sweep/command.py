@@ -20,6 +20,7 @@ def sweep(
     file: str,
     jobs: int = 1,
     only: int | None = None,
+    cells: Sequence[str] | None = None,
     dry_run: bool = False,
     slurm: str | None = None,
     runs: str = "runs",
@@ -32,6 +33,7 @@ def sweep(
         jobs: Runs at a time, each with a share of the cores and a GPU of its own where there are
             any; 0 runs nothing and compares what is there.
         only: Run this one alone, by its number, and compare nothing.
+        cells: Run only these cells, by their names, each with all seeds, and compare nothing.
         dry_run: Print the commands that would run, or the script with --slurm, and do nothing.
         slurm: Write a script for SLURM to this file, one task a run, and do nothing else; with
             --jobs no more than that many tasks at a time.
@@ -70,10 +72,19 @@ def sweep(
         raise DocreError(f"--jobs {jobs}: expected a number of runs at a time, or 0")
     if only is not None and slurm is not None:
         raise DocreError("--slurm writes a script for all runs, --only takes one of them")
+    if cells and slurm is not None:
+        raise DocreError("--slurm writes a script for all runs, --cells takes some of them")
     if only is not None and not 1 <= only <= len(every):
         raise DocreError(f"--only {only}: {known.path} has runs 1 to {len(every)}")
     works = [RunWork(run, root) for run in every]
-    chosen = works if only is None else [works[only - 1]]
+    if only is not None and cells:
+        raise DocreError("give either --only, for one run, or --cells")
+    named = _named_cells(cells or (), known)
+    chosen = [
+        work
+        for number, work in enumerate(works, 1)
+        if only in (None, number) and work.run.cell in named
+    ]
     _check(chosen)
     if slurm is not None:
         text = slurm_script(
@@ -98,6 +109,11 @@ def sweep(
     status = run_all(chosen, len(every), jobs, say) if jobs else 0
     if only is not None:
         return status
+    if cells:
+        for work in chosen:
+            work.reload()
+        console.print(terminal_table(known.name, chosen))
+        return status
     for work in works:  # others may have been at work too
         work.reload()
     console.print(terminal_table(known.name, works))
@@ -118,6 +134,20 @@ def _extra(given: Sequence[str], known: Sweep) -> dict[str, str]:
     except ValueError as error:
         raise DocreError(f"--set: {error}") from error
     return extra
+
+
+def _named_cells(names: Sequence[str], known: Sweep) -> set[str]:
+    """Return the cells that are meant: those that are named, or all."""
+    from docre.sweep.choices import hint_at, some
+
+    there = [cell.name for cell in known.cells]
+    for name in names:
+        if name not in there:
+            hint = hint_at(name, there)
+            raise DocreError(
+                f"--cells: {known.path} has no cell {name}{hint}; it has {some(there)}"
+            )
+    return set(names or there)
 
 
 def _check(works: Sequence[RunWork]) -> None:

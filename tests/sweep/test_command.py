@@ -244,6 +244,17 @@ def test_one_alone(capsys, compared):
     assert sweep("toy.yaml", only=1) == 3
 
 
+def test_some_cells(capsys, compared):
+    assert sweep("toy.yaml", cells=["memory=off"]) == 0
+    named = {name: status for name, status in statuses().items() if "memory=off" in name}
+    assert list(named.values()) == ["finished"] * 2
+    assert set(statuses().values()) == {"finished", "not begun"}
+    assert compared == []
+    out = capsys.readouterr().out
+    assert "Runs of toy" in out
+    assert "memory=on" not in out
+
+
 def test_only_comparing(capsys, compared):
     assert sweep("toy.yaml", jobs=0) == 1
     assert "no comparison yet" in capsys.readouterr().out
@@ -277,6 +288,9 @@ def test_dry_run(capsys):
         ({"only": 0}, r"--only 0: toy\.yaml has runs 1 to 4"),
         ({"only": 5}, r"--only 5: toy\.yaml has runs 1 to 4"),
         ({"only": 1, "slurm": "x"}, "--slurm writes a script for all runs, --only takes one"),
+        ({"cells": ["memory=of"]}, "has no cell memory=of.*did you mean.*; it has memory=on"),
+        ({"cells": ["memory=on"], "only": 1}, "either --only, for one run, or --cells"),
+        ({"cells": ["memory=on"], "slurm": "x"}, "--cells takes some of them"),
         ({"set": ["x"]}, "--set x: expected NAME=VALUE"),
         ({"set": ["seed_everything=1"]}, "--set: options.seed_everything: the sweep itself says"),
     ],
@@ -321,6 +335,7 @@ def test_the_command_line():
         "file": "toy.yaml",
         "jobs": 2,
         "only": 3,
+        "cells": None,
         "dry_run": False,
         "slurm": None,
         "runs": "runs",
