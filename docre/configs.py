@@ -22,13 +22,15 @@ KINDS = {
     "chains": "docre chain NAME",
     "sweeps": "docre sweep NAME",
     "overlays": "docre fit --config SYSTEM --config NAME",
+    "results": "make results TABLE=NAME",
 }
 
 
 def config_names(kind: str | None = None) -> list[str]:
     """Return the names of all packaged configurations, or of those of a kind.
 
-    Those for ``docre fit`` come first, then chains and sweeps, overlays last.
+    Those for ``docre fit`` come first, then chains, sweeps and overlays, those of the results page
+    last.
     """
     root = config_folder()
     names = [path.relative_to(root).as_posix() for path in root.rglob("*.yaml")]

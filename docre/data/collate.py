@@ -62,13 +62,14 @@ class Collate:
         base = _offset(entity_counts**2)
         keys = base[pair_doc] + heads * entity_counts[pair_doc] + tails
         relation, label_counts = _column(table, "label_relation")
+
+        def pair_of(document: IntArray, head: IntArray, tail: IntArray) -> IntArray:
+            own = base[document] + head * entity_counts[document] + tail
+            return np.searchsorted(keys, own).astype(np.int64)
+
         label_doc = np.repeat(np.arange(count), label_counts)
-        label_keys = (
-            base[label_doc]
-            + _column(table, "label_head")[0] * entity_counts[label_doc]
-            + _column(table, "label_tail")[0]
-        )
-        label_pair = np.searchsorted(keys, label_keys)
+        label_head, label_tail = (_column(table, f"label_{end}")[0] for end in ("head", "tail"))
+        label_pair = pair_of(label_doc, label_head, label_tail)
         evidence_label, evidence_counts = _column(table, "evidence_label")
         evidence_label = evidence_label + np.repeat(_offset(label_counts)[:-1], evidence_counts)
         evidence_sentence = _column(table, "evidence_sentence")[0] + np.repeat(
@@ -80,6 +81,10 @@ class Collate:
             evidence_label = (np.cumsum(keep) - 1)[evidence_label[evidence_kept]]
             evidence_sentence = evidence_sentence[evidence_kept]
             relation, label_pair = relation[keep], label_pair[keep]
+        if rows.added is not None:  # behind the others, which the evidence counts
+            *where, more = rows.added
+            label_pair = np.concatenate((label_pair, pair_of(*where)))
+            relation = np.concatenate((relation, more))
         if self.pair_order == "gold_first":
             order = _gold_first(pair_doc, label_pair)
             heads, tails = heads[order], tails[order]

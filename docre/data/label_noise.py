@@ -1,19 +1,22 @@
-"""Less to learn from, on purpose: hide labels, drop relations, or take only a few documents.
+"""Worse to learn from, on purpose: hidden, dropped and wrong labels, or only a few documents.
 
 Only what training sees is changed; the cache, the pairs and the scores stay as they are. The same
-seed always hides the same labels, and a smaller fraction hides a superset of what a larger one
-hides, so that curves over the fraction are about the fraction alone.
+seed always hides and adds the same labels. Keeping a smaller fraction hides a superset of what a
+larger one hides, and a larger fraction of wrong labels is a superset of a smaller one, so that
+curves over a fraction are about the fraction alone.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from docre.data.feature_table import FeatureTable
+from docre.data.feature_table import AddedLabels, FeatureTable
 from docre.data.relations import RelationSet
+from docre.data.wrong_labels import draw_wrong_labels
 from docre.errors import DocreError
 
 IntArray = NDArray[np.int64]
@@ -22,7 +25,7 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class LabelNoise:
-    """What training does not get to see.
+    """What training sees otherwise than it is.
 
     Args:
         keep_labels: Fraction of the training labels that stay; the 'extremely unlabelled' setting
@@ -30,12 +33,19 @@ class LabelNoise:
         drop_relations: Relations whose labels are all hidden.
         shots: Take documents, in random order, only until every relation has so many examples
             (fewer, if ``keep_labels`` hides some of them).
-        seed: Decides which labels and documents.
+        wrong_labels: Number of wrong labels that are added, as a fraction of the number of labels
+            before anything is hidden. Each is a candidate pair of a labelled document with a
+            relation it does not have, not even hidden; relations are as frequent as among those
+            labels, see :mod:`docre.data.wrong_labels`. They have no evidence. ``keep_labels`` hides
+            none of them; those of dropped relations, or in documents that ``shots`` leaves out, go
+            with these.
+        seed: Decides which labels and documents; each kind of noise has chances of its own.
     """
 
     keep_labels: float = 1.0
     drop_relations: list[str] = field(default_factory=list)
     shots: int | None = None
+    wrong_labels: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -43,6 +53,10 @@ class LabelNoise:
             raise ValueError(f"keep_labels must be between 0 and 1, not {self.keep_labels}")
         if self.shots is not None and self.shots < 1:
             raise ValueError(f"shots must be at least 1, not {self.shots}")
+        if not 0.0 <= self.wrong_labels < math.inf:
+            raise ValueError(
+                f"wrong_labels must be finite and not negative, not {self.wrong_labels}"
+            )
 
 
 def apply_noise(table: FeatureTable, noise: LabelNoise, relations: RelationSet) -> FeatureTable:
@@ -50,6 +64,10 @@ def apply_noise(table: FeatureTable, noise: LabelNoise, relations: RelationSet) 
     document, relation = table.labels()
     dropped = [relations.index(name) for name in noise.drop_relations]
     keep = ~np.isin(relation, dropped)
+    if noise.wrong_labels > 0:
+        wrong = draw_wrong_labels(table, noise.wrong_labels, noise.seed, relations)
+        wanted = ~np.isin(wrong.relation, dropped)
+        table = table.with_added(AddedLabels(*(column[wanted] for column in wrong)))
     if noise.shots is not None:  # what is dropped anyway needs no examples
         chosen = few_shot_documents(document[keep], relation[keep], len(table), noise)
         if not len(chosen):
@@ -96,7 +114,7 @@ def class_priors(table: FeatureTable, num_relations: int) -> NDArray[np.float64]
     """Return how often each relation is labelled among all candidate pairs.
 
     Args:
-        table: Training documents; hidden labels do not count.
+        table: Training documents; hidden labels do not count, wrong ones do.
         num_relations: ``R``.
 
     Returns:

@@ -54,7 +54,7 @@ def words_of(rows: Rows) -> tuple[tuple[str, ...], ...]:
 
 
 def truths_of(rows: Rows, words: tuple[tuple[str, ...], ...]) -> list[JointTruth]:
-    """Return the annotations of each document; labels that are hidden are left out.
+    """Return the annotations of each document; hidden labels are left out, added ones are there.
 
     A document that was never labelled has no labels, and such entities as it came with.
 
@@ -68,6 +68,13 @@ def truths_of(rows: Rows, words: tuple[tuple[str, ...], ...]) -> list[JointTruth
         seen = np.split(rows.keep_label, cuts)
         for name in ("label_head", "label_tail", "label_relation"):
             columns[name] = [one[keep] for one, keep in zip(columns[name], seen, strict=True)]
+    if rows.added is not None:
+        cuts = np.searchsorted(rows.added.document, np.arange(1, rows.table.num_rows))
+        for name in ("head", "tail", "relation"):
+            own, more = columns[f"label_{name}"], np.split(getattr(rows.added, name), cuts)
+            columns[f"label_{name}"] = [
+                np.concatenate(both) for both in zip(own, more, strict=True)
+            ]
     truths = []
     for row, name in enumerate(rows.table.column("id").to_pylist()):
         of = {key: values[row] for key, values in columns.items()}

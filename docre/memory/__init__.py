@@ -4,6 +4,7 @@ from docre.memory.base import MemoryFactory, MemoryReader
 from docre.memory.pair_transformer import PairTransformer
 from docre.memory.perceptron import TokenMLP, TokenScorer
 from docre.memory.processors import MixerProcessor, MLPProcessor, TransformerProcessor
+from docre.memory.prototype_reader import PrototypeReader
 from docre.memory.prototypes import (
     Prototypes,
     collapse,
@@ -82,6 +83,7 @@ __all__ = [
     "PaddedInputs",
     "PairTransformer",
     "PositionedSummarizer",
+    "PrototypeReader",
     "Prototypes",
     "ReadSwitch",
     "ReadWriteUnit",

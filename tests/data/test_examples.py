@@ -20,6 +20,7 @@ from docre.data.examples import Examples, PairExamples, examples_of
 from docre.data.feature_table import EpochRows, FeatureTable
 from docre.data.features import FeatureSettings, Featurizer
 from docre.data.formats.docred import DocREDJson
+from docre.data.label_noise import LabelNoise, apply_noise
 from docre.data.modules import BatchSettings, DocREDFormat, ReadSettings
 from docre.data.sampling import DocumentBatchSampler
 from docre.data.vocabulary import learn_word_pieces, save_tokenizer
@@ -288,6 +289,8 @@ def test_tables_keep_their_kind_and_rows_their_epoch():
     labels = len(table.labels()[1])
     some = table.with_labels(np.arange(labels) % 2 == 0).select(np.array([3, 1]))
     assert some.kind is COUNTS
+    with pytest.raises(DocreError, match=r"wrong_labels: .* lack entity_type, label_head, label_t"):
+        apply_noise(table, LabelNoise(wrong_labels=0.1), RELATIONS)
     assert some.ids == ["toy 3", "toy 1"]
     assert [found.tolist() for found in some.lists("label_relation")] == [
         rows[3].label_relation,

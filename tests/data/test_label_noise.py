@@ -86,7 +86,14 @@ def test_shots_do_not_look_for_dropped_relations(table):
 
 
 @pytest.mark.parametrize(
-    ("options", "field"), [({"keep_labels": 1.1}, "keep_labels"), ({"shots": 0}, "shots")]
+    ("options", "field"),
+    [
+        ({"keep_labels": 1.1}, "keep_labels"),
+        ({"shots": 0}, "shots"),
+        ({"wrong_labels": -0.1}, "wrong_labels"),
+        ({"wrong_labels": float("nan")}, "wrong_labels"),
+        ({"wrong_labels": float("inf")}, "wrong_labels"),
+    ],
 )
 def test_impossible_settings_are_refused(options, field):
     with pytest.raises(ValueError, match=field):

