@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: help install browser test test-slow test-reliability test-reliability-long test-lowest test-matrix golden lint format types quickstart docs bench build clean
+.PHONY: help install browser test test-slow test-reliability test-reliability-long test-lowest test-matrix golden lint format types quickstart results results-small results-page docs bench build clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -65,6 +65,16 @@ types: $(INSTALLED)  ## mypy --strict on the package
 
 quickstart: $(INSTALLED)  ## synthetic corpus, training, scores on held-out documents, predictions
 	BIN=$(BIN) sh examples/quickstart.sh
+
+results: $(INSTALLED)  ## a table of docs/results.md, TABLE=main, or a row, ROW=main/atlop
+	@test -n "$(ROW)$(TABLE)" || { echo "make results TABLE=NAME or ROW=NAME/ROW:"; $(BIN)/python -m study run --help | tail -n +7; exit 2; }
+	$(BIN)/python -m study run $(or $(ROW),$(TABLE)) --jobs $(or $(JOBS),2)
+
+results-small: $(INSTALLED)  ## a row of each table in little (60 documents, 2 epochs): does it run?
+	$(BIN)/python -m study small
+
+results-page: $(INSTALLED)  ## the tables of docs/results.md from the runs that are kept
+	$(BIN)/python -m study page
 
 docs: $(INSTALLED)  ## the documentation as a site, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -7,7 +7,6 @@ Checkpoints and words of documents do not stay. What does is a run folder still,
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,9 @@ def keep_run(run: Path, target: Path) -> None:
         for level in scores.get("levels", {}).values() if "documents" in path.parts else ():
             # a document is its place in the file
             level["documents"] = [str(number) for number in range(len(level["documents"]))]
+        if "scores" in scores:  # of single relations there are hundreds
+            few = {k: v for k, v in scores["scores"].items() if not k.startswith("relation/")}
+            scores["scores"] = few
         _write_json(target / path.relative_to(run), scores)
     _keep_log(run, target)
 
@@ -78,8 +80,3 @@ def _write(path: Path, text: str) -> None:
 
 def _write_json(path: Path, content: object) -> None:
     _write(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-def forget(table: str) -> None:
-    """Delete what was kept of a table."""
-    shutil.rmtree(KEPT / table, ignore_errors=True)

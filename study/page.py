@@ -1,0 +1,128 @@
+"""``docs/results.md``: the tables between its marks are made from the runs that were kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from docre.comparison import Comparison, compare
+from docre.comparison.comparison import ComparisonTable
+from docre.comparison.rows import ComparedRow
+from docre.data.writing import atomic_file
+from docre.markdown_text import table as markdown_table
+from docre.sweep.cells import Sweep
+from docre.sweep.sweep_file import read_sweep
+from study.logs import peak_memory, speed
+from study.places import KEPT, REPOSITORY, SWEEPS
+from study.tables import HEADINGS, TABLES, Table
+
+PAGE = REPOSITORY / "docs" / "results.md"
+_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def write_page(page: Path = PAGE, kept: Path = KEPT) -> None:
+    """Make all tables of the page anew."""
+    text = with_tables(page.read_text(), kept)
+    with atomic_file(page) as file:
+        file.write(text.encode())
+
+
+def with_tables(text: str, kept: Path = KEPT) -> str:
+    """Return the page with its tables as the kept runs have them.
+
+    Raises:
+        KeyError: If there is no such table.
+    """
+    return _BLOCK.sub(lambda block: block[1] + render(block[2], kept) + block[3], text)
+
+
+def render(name: str, kept: Path = KEPT) -> str:
+    """Return one table in Markdown, with what is to be known about it."""
+    known = TABLES[name]
+    sweep = read_sweep(SWEEPS / f"{known.sweep}.yaml")
+    folders = {cell: kept / known.sweep / cell for cell in known.labels}
+    there = {cell: folder for cell, folder in folders.items() if any(folder.glob("seed_*"))}
+    columns = [HEADINGS[score] for score in known.scores]
+    headings = [sweep.path.stem, *columns, "against the first", "runs", "minutes", "docs/s", "GB"]
+    rows = []
+    found = compared(known, sweep, tuple(there.items())) if there else None
+    for cell, label in known.labels.items():
+        if found is None or cell not in there:
+            command = f"`make results ROW={known.sweep}/{cell}`"
+            rows.append([label, f"not run: {command}", *[""] * (len(headings) - 2)])
+            continue
+        row = found.row(label)
+        rows.append(
+            [
+                label,
+                *(number(row.mean(score), row.sd(score)) for score in known.scores),
+                against(found.tables[0], label, known.scores[0]),
+                str(len(row.runs)),
+                minutes(row),
+                *(f"{value:.1f}" if value else "" for value in (speed(row), peak_memory(row))),
+            ]
+        )
+    headings[0] = ""
+    written = markdown_table(headings, rows, numbers=True)
+    return f"{written}\n\n{_footer(known, found)}\n"
+
+
+@cache
+def compared(known: Table, sweep: Sweep, there: tuple[tuple[str, Path], ...]) -> Comparison:
+    """Return the comparison of the cells that were run."""
+    names = {known.labels[cell]: folder for cell, folder in there}
+    wanted = known.baseline or sweep.baseline
+    baseline = known.labels[wanted] if wanted in dict(there) else None
+    return compare(list(names.values()), baseline=baseline, names=names, scores=known.scores)
+
+
+def number(mean: float | None, spread: float | None) -> str:
+    """Return a score in percent."""
+    if mean is None:
+        return ""
+    return f"{100 * mean:.1f}" + (f" ± {100 * spread:.1f}" if spread is not None else "")
+
+
+def against(table: ComparisonTable, row: str, score: str) -> str:
+    """Return the difference to the baseline in points, with its interval."""
+    tested = table.tested(row, score)
+    if tested is None:
+        return ""
+    low, high = (f"{100 * end:+.1f}" for end in (tested.low, tested.high))
+    star = "*" if table.is_significant(row, score) else ""
+    return f"{100 * tested.difference:+.1f}{star} ({low} to {high})".replace("*", r"\*")
+
+
+def minutes(row: ComparedRow) -> str:
+    """Return how long one training took."""
+    return "" if row.seconds is None else f"{row.seconds / 60:.0f}"
+
+
+def _footer(known: Table, found: Comparison | None) -> str:
+    command = f"`make results TABLE={known.sweep}`"
+    if found is None:
+        return f"{command}: nothing was run yet."
+    records = [run.run.record for row in found.tables[0].rows for run in row.runs]
+    seeds = _said(str(record["seed"]) for record in records)
+    commits = _said(record["git"]["docre"]["commit"][:7] for record in records)
+    changed = any(record["git"]["docre"]["changed"] for record in records)
+    torch = _said(record["versions"]["torch"] for record in records)
+    dates = _said(record["time"][:10] for record in records)
+    parts = []
+    for split, what in (("train", "trained on"), ("dev", "selected on")):
+        files = [record["data"].get(split) for record in records]
+        if any(files):
+            sums = _said(f"{Path(f['file']).name} {f['xxh3_128'][:8]}" for f in files if f)
+            parts.append(f"{what} {sums}")
+    on = found.tables[0].on
+    parts.append(f"scored on {on.documents} documents of {on.file} {on.checksum[:8]}")
+    return (
+        f"{command}; seeds {seeds}; commit {commits}{' with changes' if changed else ''}; "
+        f"torch {torch}; {dates}; {'; '.join(parts)}."
+    )
+
+
+def _said(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))

@@ -1,0 +1,69 @@
+"""Training what a table is made of, with ``docre sweep``."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic
+
+from docre.sweep.sweep_file import read_sweep
+from study.keep import keep
+from study.page import render
+from study.places import RUNS, SMALL_RUNS, SWEEPS
+from study.prepare import prepare
+from study.tables import TABLES
+
+# the smoke run: as the real one, but 60 documents of each split and 2 epochs
+SMALL = ("data.init_args.reading.limit=60", "trainer.max_epochs=2")
+
+
+def run(row: str, jobs: int) -> int:
+    """Train a table, or one row of it, and keep what has finished.
+
+    Args:
+        row: ``TABLE`` or ``TABLE/CELL``.
+        jobs: Trainings at a time.
+
+    Returns:
+        The exit status of the sweep.
+    """
+    table, _, cell = row.partition("/")
+    if table not in tables():
+        raise SystemExit(f"no such table: {table}; there are {', '.join(tables())}")
+    prepare()
+    status = _sweep(table, RUNS, "--jobs", str(jobs), *(["--cells", cell] if cell else []))
+    print(f"{keep(table)} finished runs of {table} are in study/runs")
+    return status
+
+
+def small(jobs: int, runs: Path = SMALL_RUNS) -> int:
+    """Train at least one row of each table in little, to see that all of it runs."""
+    prepare()
+    shutil.rmtree(runs, ignore_errors=True)
+    begun = monotonic()
+    for table in tables():
+        cells = [cell.name for cell in read_sweep(SWEEPS / f"{table}.yaml").cells]
+        for cell in dict.fromkeys(c for t in TABLES.values() if t.sweep == table for c in t.small):
+            # runs are numbered seed by seed: this is the first one of the cell
+            number = str(1 + cells.index(cell))
+            status = _sweep(table, runs, "--only", number, "--set", *SMALL)
+            if status:
+                return status
+    page = runs / "results.md"
+    tables_of_page = "\n\n".join(f"## {name}\n\n{render(name, runs)}" for name in TABLES)
+    page.write_text(f"# Smoke run: 60 documents, 2 epochs. No results.\n\n{tables_of_page}")
+    print(f"{page}, after {(monotonic() - begun) / 60:.0f} minutes")
+    return 0
+
+
+def _sweep(table: str, runs: Path, *words: str) -> int:
+    file = SWEEPS / f"{table}.yaml"
+    command = [sys.executable, "-m", "docre", "sweep", str(file), "--runs", str(runs), *words]
+    return subprocess.run(command, check=False).returncode
+
+
+def tables() -> list[str]:
+    """Return the names of all sweeps of the page."""
+    return list(dict.fromkeys(table.sweep for table in TABLES.values()))
