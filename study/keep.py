@@ -7,10 +7,12 @@ Checkpoints and words of documents do not stay. What does is a run folder still,
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from docre.data.writing import atomic_file
+from docre.sweep.work import read_run
 from study.places import KEPT, RUNS
 
 _FILES = ("config.yaml", "sweep_run.json")
@@ -20,13 +22,18 @@ _TAGS = ("val/", "memory/", "train/loss_epoch", "throughput/documents")
 
 def keep(table: str) -> int:
     """Keep the finished runs of a table, and return how many there are."""
-    count = 0
-    for state in sorted((RUNS / table).glob("*/*/sweep_run.json")):
-        run = state.parent
-        if json.loads(state.read_text())["status"] == "finished":
-            keep_run(run, KEPT / run.relative_to(RUNS))
-            count += 1
-    return count
+    runs = list(finished(RUNS / table))
+    for run in runs:
+        keep_run(run, KEPT / run.relative_to(RUNS))
+    return len(runs)
+
+
+def finished(folder: Path) -> Iterator[Path]:
+    """Yield the runs of a sweep that have been trained and scored."""
+    for run in sorted(folder.glob("*/seed_*")):
+        state = read_run(run)
+        if state is not None and state.status == "finished" and (run / "scores").is_dir():
+            yield run
 
 
 def keep_run(run: Path, target: Path) -> None:

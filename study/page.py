@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from docre.data.writing import atomic_file
 from docre.markdown_text import table as markdown_table
 from docre.sweep.cells import Sweep
 from docre.sweep.sweep_file import read_sweep
+from study.behind import BEHIND
 from study.logs import peak_memory, speed
 from study.places import KEPT, REPOSITORY, SWEEPS
 from study.tables import HEADINGS, TABLES, Table
@@ -46,27 +47,33 @@ def render(name: str, kept: Path = KEPT) -> str:
     there = {cell: folder for cell, folder in folders.items() if any(folder.glob("seed_*"))}
     columns = [HEADINGS[score] for score in known.scores]
     headings = [sweep.path.stem, *columns, "against the first", "runs", "minutes", "docs/s", "GB"]
-    rows = []
     found = compared(known, sweep, tuple(there.items())) if there else None
-    for cell, label in known.labels.items():
-        if found is None or cell not in there:
-            command = f"`make results ROW={known.sweep}/{cell}`"
-            rows.append([label, f"not run: {command}", *[""] * (len(headings) - 2)])
-            continue
-        row = found.row(label)
-        rows.append(
-            [
-                label,
-                *(number(row.mean(score), row.sd(score)) for score in known.scores),
-                against(found.tables[0], label, known.scores[0]),
-                str(len(row.runs)),
-                minutes(row),
-                *(f"{value:.1f}" if value else "" for value in (speed(row), peak_memory(row))),
-            ]
-        )
-    headings[0] = ""
-    written = markdown_table(headings, rows, numbers=True)
-    return f"{written}\n\n{_footer(known, found)}\n"
+    rows = [_row(known, found, cell) for cell in there] if found is not None else []
+    written = markdown_table(["", *headings[1:]], rows, numbers=True) if rows else ""
+    return "\n".join((written, "", *_missing(known, there), _footer(known, found), ""))
+
+
+def _row(known: Table, found: Comparison, cell: str) -> list[str]:
+    label = known.labels[cell]
+    row = found.row(label)
+    return [
+        label,
+        *(number(row.mean(score), row.sd(score)) for score in known.scores),
+        against(found.tables[0], label, known.scores[0]),
+        str(len(row.runs)),
+        minutes(row),
+        *(f"{value:.1f}" if value else "" for value in (speed(row), peak_memory(row))),
+    ]
+
+
+def _missing(known: Table, there: Mapping[str, Path]) -> list[str]:
+    """Return a list of the cells that were not run, with their commands."""
+    missing = [
+        f"* {label}: `make results ROW={known.sweep}/{cell.removesuffix(BEHIND)}`"
+        for cell, label in known.labels.items()
+        if cell not in there
+    ]
+    return ["Not run:", "", *missing, ""] if missing else []
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from docre.sweep.sweep_file import read_sweep
+from study.behind import finish
 from study.keep import keep
 from study.page import render
 from study.places import RUNS, SMALL_RUNS, SWEEPS
@@ -34,6 +35,7 @@ def run(row: str, jobs: int) -> int:
         raise SystemExit(f"no such table: {table}; there are {', '.join(tables())}")
     prepare()
     status = _sweep(table, RUNS, "--jobs", str(jobs), *(["--cells", cell] if cell else []))
+    status = finish(table, RUNS) or status
     print(f"{keep(table)} finished runs of {table} are in study/runs")
     return status
 
@@ -51,6 +53,8 @@ def small(jobs: int, runs: Path = SMALL_RUNS) -> int:
             status = _sweep(table, runs, "--only", number, "--set", *SMALL)
             if status:
                 return status
+        if status := finish(table, runs):
+            return status
     page = runs / "results.md"
     tables_of_page = "\n\n".join(f"## {name}\n\n{render(name, runs)}" for name in TABLES)
     page.write_text(f"# Smoke run: 60 documents, 2 epochs. No results.\n\n{tables_of_page}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 PAIRS = ("f1", "ign_f1", "precision", "recall", "intra/f1", "inter/f1")
 # where a sentence distance of 6 and more has too few relations to say anything
 DISTANCES = ("distance_0/f1", "distance_1/f1", "distance_2/f1", "distance_3/f1", "distance_4_5/f1")
+JOINT = ("mention_f1", "coreference_f1", "entity_f1", "relation_strict_f1")
 HEADINGS = {
     "f1": "F1",
     "ign_f1": "Ign F1",
@@ -26,8 +27,7 @@ HEADINGS = {
     "mention_f1": "mentions",
     "coreference_f1": "coreference",
     "entity_f1": "entities",
-    "relation_relaxed_f1": "relations",
-    "relation_strict_f1": "strict",
+    "relation_strict_f1": "relations, strict",
 }
 
 
@@ -71,6 +71,21 @@ _LOSSES = {
     "comm": "COMM (reasoning and margin)",
     "ttm": "TTM-RE (memory and S-PU)",
 }
+_BIOMEDICAL = {
+    "atlop": "ATLOP",
+    "ssr_pu": "SSR-PU",
+    "ttm": "TTM-RE (memory and S-PU)",
+    "comm": "COMM on ATLOP",
+}
+_JOINT = {
+    "grc": "JEREX, relations from entities (GRC)",
+    "mrc": "JEREX, relations from mentions (MRC)",
+    "grc_similarity": "GRC with similarity memory",
+    "mrc_similarity": "MRC with similarity memory",
+    "mrc_turing": "MRC with Token Turing memory",
+}
+_PROPORTIONS = (0.2, 0.4, 0.6, 0.8)
+_RATES = ("f1", "precision", "recall")
 
 TABLES = {
     "atlop": Table("atlop", {"atlop": "ATLOP, as its published code"}, small=("atlop",)),
@@ -83,7 +98,7 @@ TABLES = {
             for labels, said in _LABELS.items()
             for loss, called in _LOSSES.items()
         },
-        ("f1", "precision", "recall"),
+        _RATES,
         small=("ext_s_pu",),
     ),
     "memory": Table(
@@ -110,8 +125,67 @@ TABLES = {
             "slots_gold_first": "within a pair, gold first",
             "pairs_row_order": "across 256 pairs, row order",
             "pairs_gold_first": "across 256 pairs, gold first",
+            "pairs_gold_first_in_row_order": "the same weights, scored in row order",
+            "slots_gold_first_in_row_order": "within a pair, gold first, scored in row order",
         },
-        ("f1", "precision", "recall"),
+        _RATES,
         small=("pairs_gold_first",),
     ),
+    "curve": Table(
+        "curve",
+        {
+            f"{loss}_{share}": f"{share} % of the labels: {_LOSSES[loss]}"
+            for share in (50, 25, 10)
+            for loss in ("atl", "s_pu", "cmm")
+        },
+        _RATES,
+        small=("s_pu_10",),
+    ),
+    "wrong": Table(
+        "wrong",
+        {
+            f"{loss}_{share}": f"{share} wrong labels for 100 true ones: {_LOSSES[loss]}"
+            for share in (20, 50)
+            for loss in ("atl", "s_pu", "cmm")
+        },
+        _RATES,
+        small=("cmm_20",),
+    ),
+    "comm": Table(
+        "comm",
+        {
+            "atl": "ATLOP: adaptive threshold",
+            "atl_token": "adaptive threshold, reasoning over tokens",
+            "atl_full": "adaptive threshold, full reasoning",
+            "cmm_token": "concentrated margin (A), reasoning over tokens",
+            "cmm_full": "concentrated margin (A), full reasoning: COMM",
+            **{
+                f"{form}_{margin}_{gamma}": f"form {form.upper()}, m {margin}, gamma {gamma}"
+                for form in "ab"
+                for margin in (0.1, 0.2, 0.3, 0.4)
+                for gamma in (1, 1.2, 1.4, 1.6, 2)
+            },
+        },
+        ("f1", "ign_f1", "precision", "recall"),
+        small=("cmm_token", "b_0.2_1.4"),
+    ),
+    "cdr": Table("cdr", _BIOMEDICAL, _RATES, small=("ttm",)),
+    "chemdisgene": Table("chemdisgene", _BIOMEDICAL, _RATES, small=("comm",)),
+    "joint_cdr": Table(
+        "joint_cdr",
+        {
+            **_JOINT,
+            **{f"warmup_{p}": f"reading begins after {p} of the updates" for p in _PROPORTIONS},
+            "slot_width_32": "slots of 32 numbers",
+            "slot_width_64": "slots of 64",
+            "slot_width_128": "slots of 128",
+            "normal_reads": "normal reads",
+            "both_reads": "inverse and normal reads",
+            "similarity_dot": "dot product",
+            "similarity_cosine": "cosine",
+        },
+        JOINT,
+        small=("grc_similarity",),
+    ),
+    "joint_redocred": Table("joint_redocred", _JOINT, JOINT, small=("mrc_turing",)),
 }

@@ -1,0 +1,63 @@
+"""What stays of a run: small, without words of documents, and as good to compare."""
+
+import json
+
+import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from docre.comparison import compare
+from study.keep import keep_run
+from study.logs import scalars
+from tests.comparison.folders import DOCUMENTS, config_of, scores_of, write_run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two runs, each with its copy."""
+    for number, quality in enumerate((0.4, 0.7)):
+        config = config_of(model__head__width=number)
+        run = write_run(tmp_path / f"runs/{number}", config=config, scores=scores_of(quality, 1))
+        writer = EventFileWriter(str(run))
+        logged = [("hp_metric", 9.0), *[("train/loss", 1.0), ("val/f1", quality)] * 3, ("end", 1.0)]
+        for step, (tag, value) in enumerate(logged):
+            summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+            writer.add_event(Event(wall_time=100.0 * step, step=step, summary=summary))
+        writer.close()
+        keep_run(run, tmp_path / f"kept/{number}")
+    return tmp_path
+
+
+def test_a_copy_compares_as_the_run(runs):
+    names = {"a": "0", "b": "1"}
+    found, kept = (
+        compare([runs / of], names={k: runs / of / v for k, v in names.items()}, samples=50)
+        for of in ("runs", "kept")
+    )
+    for name in names:
+        ours, theirs = kept.row(name), found.row(name)
+        assert ours.mean("f1") == theirs.mean("f1")
+        assert ours.mean("intra/f1") == theirs.mean("intra/f1")
+        assert ours.seeds == theirs.seeds
+    tested = [one.tables[0].tested("b", "f1") for one in (found, kept)]
+    assert tested[0] == tested[1]
+    assert tested[0].difference > 0
+
+
+def test_no_document_and_no_single_relation_is_named(runs):
+    files = [path for path in (runs / "kept").rglob("*") if path.is_file()]
+    text = "".join(path.read_text(errors="replace") for path in files)
+    assert not any(made.id in text for made in DOCUMENTS)
+    scores = json.loads((runs / "kept/0/scores/test.json").read_text())["scores"]
+    assert "intra/f1" in scores
+    assert not any(name.startswith("relation/") for name in scores)
+    assert sum(path.stat().st_size for path in files) < 60_000
+
+
+def test_the_log_of_epochs(runs):
+    assert scalars(runs / "kept/1", "val/f1") == pytest.approx([0.7] * 3)
+    assert scalars(runs / "kept/1", "train/loss") == []
+    row = compare([runs / "kept/0"]).tables[0].rows[0]
+    # from the first to the last entry, whatever else was in between
+    assert row.seconds == pytest.approx(compare([runs / "runs/0"]).tables[0].rows[0].seconds)

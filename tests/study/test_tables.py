@@ -1,0 +1,50 @@
+"""What the page says is what there is: tables, their cells, and their numbers."""
+
+import re
+
+import pytest
+
+from docre.configs import config_folder, config_names, summary
+from docre.sweep.sweep_file import read_sweep
+from study.behind import BEHIND
+from study.page import PAGE, with_tables
+from study.places import SWEEPS
+from study.tables import HEADINGS, TABLES
+
+NAMES = config_names("results")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_has_cells_of_its_sweep(name):
+    table = TABLES[name]
+    sweep = read_sweep(SWEEPS / f"{table.sweep}.yaml")
+    cells = {cell.name for cell in sweep.cells}
+    assert {label.removesuffix(BEHIND) for label in table.labels} <= cells
+    assert set(table.small) <= cells
+    assert (table.baseline or sweep.baseline) in table.labels
+    assert set(table.scores) <= set(HEADINGS)
+    assert len(set(table.labels.values())) == len(table.labels)
+    assert len(sweep.seeds) >= 3
+
+
+def test_every_cell_is_in_a_table_and_every_table_is_tried_in_little():
+    for name in {table.sweep for table in TABLES.values()}:
+        tables = [table for table in TABLES.values() if table.sweep == name]
+        shown = {cell for table in tables for cell in table.labels}
+        assert {cell.name for cell in read_sweep(SWEEPS / f"{name}.yaml").cells} <= shown
+        assert any(table.small for table in tables)
+
+
+def test_the_page_has_the_tables_as_their_runs_are():
+    text = PAGE.read_text()
+    assert with_tables(text) == text, "run: make results-page"
+    assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == set(TABLES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_configuration_says_what_it_is(name):
+    path = config_folder() / name
+    assert summary(path).endswith(".")
+    lines = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    said = [line for line in lines if line.startswith("#   ")]
+    assert any(path.stem in line for line in said)
