@@ -12,11 +12,9 @@ from docre.comparison.comparison import ComparisonTable
 from docre.comparison.rows import ComparedRow
 from docre.data.writing import atomic_file
 from docre.markdown_text import table as markdown_table
-from docre.sweep.cells import Sweep
-from docre.sweep.sweep_file import read_sweep
 from study.behind import BEHIND
 from study.logs import peak_memory, speed
-from study.places import KEPT, REPOSITORY, SWEEPS
+from study.places import KEPT, REPOSITORY
 from study.tables import HEADINGS, TABLES, Table
 
 PAGE = REPOSITORY / "docs" / "results.md"
@@ -42,15 +40,19 @@ def with_tables(text: str, kept: Path = KEPT) -> str:
 def render(name: str, kept: Path = KEPT) -> str:
     """Return one table in Markdown, with what is to be known about it."""
     known = TABLES[name]
-    sweep = read_sweep(SWEEPS / f"{known.sweep}.yaml")
-    folders = {cell: kept / known.sweep / cell for cell in known.labels}
+    folders = {cell: kept / place(known, cell) for cell in known.labels}
     there = {cell: folder for cell, folder in folders.items() if any(folder.glob("seed_*"))}
     columns = [HEADINGS[score] for score in known.scores]
-    headings = [sweep.path.stem, *columns, "against the first", "runs", "minutes", "docs/s", "GB"]
-    found = compared(known, sweep, tuple(there.items())) if there else None
+    headings = ["", *columns, "against the first", "runs", "minutes", "docs/s", "GB"]
+    found = compared(known, tuple(there.items())) if there else None
     rows = [_row(known, found, cell) for cell in there] if found is not None else []
-    written = markdown_table(["", *headings[1:]], rows, numbers=True) if rows else ""
+    written = markdown_table(headings, rows, numbers=True) if rows else ""
     return "\n".join((written, "", *_missing(known, there), _footer(known, found), ""))
+
+
+def place(known: Table, cell: str) -> str:
+    """Return ``SWEEP/CELL`` of a cell of a table."""
+    return cell if "/" in cell else f"{known.sweep}/{cell}"
 
 
 def _row(known: Table, found: Comparison, cell: str) -> list[str]:
@@ -69,7 +71,7 @@ def _row(known: Table, found: Comparison, cell: str) -> list[str]:
 def _missing(known: Table, there: Mapping[str, Path]) -> list[str]:
     """Return a list of the cells that were not run, with their commands."""
     missing = [
-        f"* {label}: `make results ROW={known.sweep}/{cell.removesuffix(BEHIND)}`"
+        f"* {label}: `make results ROW={place(known, cell).removesuffix(BEHIND)}`"
         for cell, label in known.labels.items()
         if cell not in there
     ]
@@ -77,11 +79,11 @@ def _missing(known: Table, there: Mapping[str, Path]) -> list[str]:
 
 
 @cache
-def compared(known: Table, sweep: Sweep, there: tuple[tuple[str, Path], ...]) -> Comparison:
-    """Return the comparison of the cells that were run."""
+def compared(known: Table, there: tuple[tuple[str, Path], ...]) -> Comparison:
+    """Return the comparison of the cells that were run, with the first row if that was."""
     names = {known.labels[cell]: folder for cell, folder in there}
-    wanted = known.baseline or sweep.baseline
-    baseline = known.labels[wanted] if wanted in dict(there) else None
+    first = next(iter(known.labels))
+    baseline = known.labels[first] if first in dict(there) else None
     return compare(list(names.values()), baseline=baseline, names=names, scores=known.scores)
 
 
@@ -93,7 +95,7 @@ def number(mean: float | None, spread: float | None) -> str:
 
 
 def against(table: ComparisonTable, row: str, score: str) -> str:
-    """Return the difference to the baseline in points, with its interval."""
+    """Return the difference to the first row in points, with its interval."""
     tested = table.tested(row, score)
     if tested is None:
         return ""

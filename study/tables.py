@@ -37,17 +37,16 @@ class Table:
 
     Args:
         sweep: Name of the sweep, a file of ``cli_configs/results``.
-        labels: What each cell is called; cells that are not named are left out.
+        labels: What each cell is called, in the order of the rows; ``SWEEP/CELL`` is one of
+            another sweep. The first is what the others are compared with.
         scores: The columns.
         small: The cells that ``make results-small`` trains.
-        baseline: The cell that the others are compared with; that of the sweep if left out.
     """
 
     sweep: str
     labels: Mapping[str, str] = field(repr=False)
     scores: tuple[str, ...] = PAIRS
     small: tuple[str, ...] = ()
-    baseline: str | None = None
 
 
 SYSTEMS = {
@@ -107,7 +106,7 @@ TABLES = {
             "none": "no memory",
             "slots_1": "1 slot",
             "slots_10": "10 slots",
-            "slots_200": "200 slots",
+            "main/ttm_slots": "200 slots, 4 layers: TTM-RE",
             "slots_2000": "2,000 slots",
             "slots_20000": "20,000 slots",
             "prototypes": "two free vectors, no slots",
@@ -121,7 +120,7 @@ TABLES = {
     "order": Table(
         "order",
         {
-            "slots_row_order": "within a pair, row order",
+            "main/ttm_slots": "within a pair, row order",
             "slots_gold_first": "within a pair, gold first",
             "pairs_row_order": "across 256 pairs, row order",
             "pairs_gold_first": "across 256 pairs, gold first",
@@ -134,8 +133,10 @@ TABLES = {
     "curve": Table(
         "curve",
         {
-            f"{loss}_{share}": f"{share} % of the labels: {_LOSSES[loss]}"
-            for share in (50, 25, 10)
+            f"noise/complete_{loss}" if share == 100 else f"{loss}_{share}": (
+                f"{share} % of the labels: {_LOSSES[loss]}"
+            )
+            for share in (100, 50, 25, 10)
             for loss in ("atl", "s_pu", "cmm")
         },
         _RATES,
@@ -144,8 +145,10 @@ TABLES = {
     "wrong": Table(
         "wrong",
         {
-            f"{loss}_{share}": f"{share} wrong labels for 100 true ones: {_LOSSES[loss]}"
-            for share in (20, 50)
+            f"{loss}_{share}" if share else f"noise/complete_{loss}": (
+                f"{share} wrong labels for 100 true ones: {_LOSSES[loss]}"
+            )
+            for share in (0, 20, 50)
             for loss in ("atl", "s_pu", "cmm")
         },
         _RATES,
@@ -154,11 +157,11 @@ TABLES = {
     "comm": Table(
         "comm",
         {
-            "atl": "ATLOP: adaptive threshold",
+            "main/atlop": "adaptive threshold: ATLOP",
             "atl_token": "adaptive threshold, reasoning over tokens",
             "atl_full": "adaptive threshold, full reasoning",
             "cmm_token": "concentrated margin (A), reasoning over tokens",
-            "cmm_full": "concentrated margin (A), full reasoning: COMM",
+            "main/comm_atlop": "concentrated margin (A), full reasoning: COMM",
             **{
                 f"{form}_{margin}_{gamma}": f"form {form.upper()}, m {margin}, gamma {gamma}"
                 for form in "ab"
