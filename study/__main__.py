@@ -18,9 +18,8 @@ def main() -> int:
     verbs.add_parser("prepare", help="write the files that are trained on and scored")
     trained = verbs.add_parser("run", help="train a table, or one row of it, and keep the scores")
     trained.add_argument("row", help=f"TABLE or TABLE/ROW; tables: {', '.join(tables())}")
-    tried = verbs.add_parser("small", help="train a row of each table in little")
-    for command in (trained, tried):
-        command.add_argument("--jobs", type=int, default=2, help="trainings at a time")
+    trained.add_argument("--jobs", type=int, default=2, help="trainings at a time")
+    verbs.add_parser("small", help="train a row of each table in little")
     verbs.add_parser("keep", help="keep the scores of all runs that have finished")
     verbs.add_parser("page", help="make the tables of docs/results.md from what is kept")
     options = parser.parse_args()
@@ -31,7 +30,7 @@ def main() -> int:
         write_page()
         return status
     elif options.verb == "small":
-        return small(options.jobs)
+        return small()
     elif options.verb == "keep":
         for table in tables():
             print(f"{table}: {keep(table)} runs")

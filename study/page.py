@@ -126,7 +126,7 @@ def _footer(known: Table, found: Comparison | None) -> str:
             sums = _said(f"{Path(f['file']).name} {f['xxh3_128'][:8]}" for f in files if f)
             parts.append(f"{what} {sums}")
     on = found.tables[0].on
-    parts.append(f"scored on {on.documents} documents of {on.file} {on.checksum[:8]}")
+    parts.append(f"scored on {on.documents} documents of {on.file} {(on.checksum or '')[:8]}")
     return (
         f"{command}; seeds {seeds}; commit {commits}{' with changes' if changed else ''}; "
         f"torch {torch}; {dates}; {'; '.join(parts)}."

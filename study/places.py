@@ -10,7 +10,7 @@ SWEEPS = REPOSITORY / "cli_configs" / "results"
 KEPT = REPOSITORY / "study" / "runs"
 DATA = Path("data/results")
 RUNS = Path("runs/results")
-SMALL_RUNS = Path("runs/results_small")
+SMALL_FOLDER = Path("runs/results_small")
 
 
 def corpora() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from docre.sweep.sweep_file import read_sweep
 from study.behind import finish
 from study.keep import keep
 from study.page import render
-from study.places import RUNS, SMALL_RUNS, SWEEPS
+from study.places import RUNS, SMALL_FOLDER, SWEEPS
 from study.prepare import prepare
 from study.tables import TABLES
+from study.teaching import label
 
 # the smoke run: as the real one, but 60 documents of each split and 2 epochs
 SMALL = ("data.init_args.reading.limit=60", "trainer.max_epochs=2")
@@ -34,37 +36,45 @@ def run(row: str, jobs: int) -> int:
     if table not in tables():
         raise SystemExit(f"no such table: {table}; there are {', '.join(tables())}")
     prepare()
-    status = _sweep(table, RUNS, "--jobs", str(jobs), *(["--cells", cell] if cell else []))
+    if table == "pretrain":
+        label()
+    status = _sweep(table, "--jobs", str(jobs), *(["--cells", cell] if cell else []))
     status = finish(table, RUNS) or status
     print(f"{keep(table)} finished runs of {table} are in study/runs")
     return status
 
 
-def small(jobs: int, runs: Path = SMALL_RUNS) -> int:
-    """Train at least one row of each table in little, to see that all of it runs."""
+def small(folder: Path = SMALL_FOLDER) -> int:
+    """Train at least one row of each table in little, to see that all of it runs.
+
+    All of it happens in a folder of its own, so nothing is taken for a result.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.chdir(folder)
     prepare()
-    shutil.rmtree(runs, ignore_errors=True)
     begun = monotonic()
     for table in tables():
+        if table == "pretrain":
+            label(limit=60)
         cells = [cell.name for cell in read_sweep(SWEEPS / f"{table}.yaml").cells]
         for cell in dict.fromkeys(c for t in TABLES.values() if t.sweep == table for c in t.small):
             # runs are numbered seed by seed: this is the first one of the cell
             number = str(1 + cells.index(cell))
-            status = _sweep(table, runs, "--only", number, "--set", *SMALL)
+            status = _sweep(table, "--only", number, "--set", *SMALL)
             if status:
                 return status
-        if status := finish(table, runs):
+        if status := finish(table, RUNS):
             return status
-    page = runs / "results.md"
-    tables_of_page = "\n\n".join(f"## {name}\n\n{render(name, runs)}" for name in TABLES)
-    page.write_text(f"# Smoke run: 60 documents, 2 epochs. No results.\n\n{tables_of_page}")
-    print(f"{page}, after {(monotonic() - begun) / 60:.0f} minutes")
+    shown = "\n\n".join(f"## {name}\n\n{render(name, RUNS.resolve())}" for name in TABLES)
+    Path("results.md").write_text(f"# Smoke run: 60 documents, 2 epochs. No results.\n\n{shown}")
+    print(f"{folder / 'results.md'}, after {(monotonic() - begun) / 60:.0f} minutes")
     return 0
 
 
-def _sweep(table: str, runs: Path, *words: str) -> int:
+def _sweep(table: str, *words: str) -> int:
     file = SWEEPS / f"{table}.yaml"
-    command = [sys.executable, "-m", "docre", "sweep", str(file), "--runs", str(runs), *words]
+    command = [sys.executable, "-m", "docre", "sweep", str(file), "--runs", str(RUNS), *words]
     return subprocess.run(command, check=False).returncode
 
 

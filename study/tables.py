@@ -130,6 +130,27 @@ TABLES = {
         _RATES,
         small=("pairs_gold_first",),
     ),
+    "pretrain": Table(
+        "pretrain",
+        {
+            "pretrained_atlop": "ATLOP, automatic labels alone",
+            "pretrained_ttm": "TTM-RE, automatic labels alone",
+        },
+        _RATES,
+        small=("pretrained_ttm",),
+    ),
+    "finetune": Table(
+        "finetune",
+        {
+            "main/atlop": "ATLOP, human labels alone",
+            "atlop": "ATLOP, automatic labels, then human ones",
+            "main/ttm_slots": "TTM-RE, human labels alone",
+            "ttm": "TTM-RE, both, its memory goes on learning",
+            "ttm_frozen_memory": "TTM-RE, both, its memory frozen",
+        },
+        ("f1", "ign_f1", "precision", "recall"),
+        small=("ttm_frozen_memory",),
+    ),
     "curve": Table(
         "curve",
         {
