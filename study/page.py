@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from docre.comparison import Comparison, compare
 from docre.comparison.comparison import ComparisonTable
+from docre.comparison.plot import write_plot
 from docre.comparison.rows import ComparedRow
 from docre.data.writing import atomic_file
 from docre.markdown_text import table as markdown_table
 from study.behind import BEHIND
+from study.lengths import f1_by_length, headings
 from study.logs import peak_memory, speed
 from study.places import KEPT, REPOSITORY
-from study.tables import HEADINGS, TABLES, Table
+from study.tables import HEADINGS, LENGTHS, TABLES, Table
 
 PAGE = REPOSITORY / "docs" / "results.md"
 _BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
+PICTURES = ("main", "order")
+
+
 def write_page(page: Path = PAGE, kept: Path = KEPT) -> None:
-    """Make all tables of the page anew."""
+    """Make all tables and pictures of the page anew."""
     text = with_tables(page.read_text(), kept)
     with atomic_file(page) as file:
         file.write(text.encode())
+    for name in PICTURES:
+        if there := runs_of(TABLES[name], kept):
+            chosen = replace(TABLES[name], scores=("f1",))
+            picture = page.parent / "images" / f"results_{name}.png"
+            write_plot(compared(chosen, tuple(there.items())), picture)
 
 
 def with_tables(text: str, kept: Path = KEPT) -> str:
@@ -40,14 +51,25 @@ def with_tables(text: str, kept: Path = KEPT) -> str:
 def render(name: str, kept: Path = KEPT) -> str:
     """Return one table in Markdown, with what is to be known about it."""
     known = TABLES[name]
-    folders = {cell: kept / place(known, cell) for cell in known.labels}
-    there = {cell: folder for cell, folder in folders.items() if any(folder.glob("seed_*"))}
+    there = runs_of(known, kept)
+    if known.scores == LENGTHS:
+        rows = [
+            [known.labels[cell], *(f"{100 * f1:.1f}" for f1 in f1_by_length(folder))]
+            for cell, folder in there.items()
+        ]
+        return (markdown_table(["", *headings()], rows, numbers=True) + "\n") if rows else ""
     columns = [HEADINGS[score] for score in known.scores]
-    headings = ["", *columns, "against the first", "runs", "minutes", "docs/s", "GB"]
+    titles = ["", *columns, "against the first", "runs", "minutes", "docs/s", "GB"]
     found = compared(known, tuple(there.items())) if there else None
     rows = [_row(known, found, cell) for cell in there] if found is not None else []
-    written = markdown_table(headings, rows, numbers=True) if rows else ""
+    written = markdown_table(titles, rows, numbers=True) if rows else ""
     return "\n".join((written, "", *_missing(known, there), _footer(known, found), ""))
+
+
+def runs_of(known: Table, kept: Path) -> dict[str, Path]:
+    """Return the folder of each cell that was run."""
+    folders = {cell: kept / place(known, cell) for cell in known.labels}
+    return {cell: folder for cell, folder in folders.items() if any(folder.glob("seed_*"))}
 
 
 def place(known: Table, cell: str) -> str:

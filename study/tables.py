@@ -9,6 +9,8 @@ PAIRS = ("f1", "ign_f1", "precision", "recall", "intra/f1", "inter/f1")
 # where a sentence distance of 6 and more has too few relations to say anything
 DISTANCES = ("distance_0/f1", "distance_1/f1", "distance_2/f1", "distance_3/f1", "distance_4_5/f1")
 JOINT = ("mention_f1", "coreference_f1", "entity_f1", "relation_strict_f1")
+# not a score of a file, but made of the counts by document
+LENGTHS = ("length",)
 HEADINGS = {
     "f1": "F1",
     "ign_f1": "Ign F1",
@@ -90,6 +92,7 @@ TABLES = {
     "atlop": Table("atlop", {"atlop": "ATLOP, as its published code"}, small=("atlop",)),
     "main": Table("main", SYSTEMS, small=("atlop", "ttm_slots")),
     "distance": Table("main", SYSTEMS, DISTANCES),
+    "length": Table("main", SYSTEMS, LENGTHS),
     "noise": Table(
         "noise",
         {

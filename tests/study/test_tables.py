@@ -9,7 +9,7 @@ from docre.sweep.sweep_file import read_sweep
 from study.behind import BEHIND
 from study.page import PAGE, place, with_tables
 from study.places import SWEEPS
-from study.tables import HEADINGS, TABLES
+from study.tables import HEADINGS, LENGTHS, TABLES
 
 NAMES = config_names("results")
 
@@ -25,7 +25,7 @@ def test_a_table_has_cells_of_sweeps(name):
         sweep, _, cell = place(table, label).partition("/")
         assert cell.removesuffix(BEHIND) in cells_of(sweep)
     assert set(table.small) <= cells_of(table.sweep)
-    assert set(table.scores) <= set(HEADINGS)
+    assert set(table.scores) <= {*HEADINGS, *LENGTHS}
     assert len(set(table.labels.values())) == len(table.labels)
     assert len(read_sweep(SWEEPS / f"{table.sweep}.yaml").seeds) >= 3
 
