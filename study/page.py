@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 from docre.comparison import Comparison, compare
@@ -100,7 +99,6 @@ def _missing(known: Table, there: Mapping[str, Path]) -> list[str]:
     return ["Not run:", "", *missing, ""] if missing else []
 
 
-@cache
 def compared(known: Table, there: tuple[tuple[str, Path], ...]) -> Comparison:
     """Return the comparison of the cells that were run, with the first row if that was."""
     names = {known.labels[cell]: folder for cell, folder in there}
