@@ -14,6 +14,7 @@ from docre.comparison.rows import ComparedRow
 from docre.data.writing import atomic_file
 from docre.markdown_text import table as markdown_table
 from study.behind import BEHIND
+from study.leak import leak_table
 from study.lengths import f1_by_length, headings
 from study.logs import peak_memory, speed
 from study.places import KEPT, REPOSITORY
@@ -49,6 +50,8 @@ def with_tables(text: str, kept: Path = KEPT) -> str:
 
 def render(name: str, kept: Path = KEPT) -> str:
     """Return one table in Markdown, with what is to be known about it."""
+    if name == "leak":
+        return leak_table() + "\n"
     known = TABLES[name]
     there = runs_of(known, kept)
     if known.scores == LENGTHS:
