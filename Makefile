@@ -84,6 +84,8 @@ bench: $(INSTALLED)  ## the performance figures of docs/performance.md
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/memory_by_length.py
+	$(BIN)/python benchmarks/fit_overhead.py
 	$(BIN)/python benchmarks/span_pooling.py
 	$(BIN)/python benchmarks/distillation.py
 	$(BIN)/python benchmarks/joint.py
