@@ -18,7 +18,7 @@ from study.leak import leak_table
 from study.lengths import f1_by_length, headings
 from study.logs import peak_memory, speed
 from study.places import KEPT, REPOSITORY
-from study.tables import HEADINGS, LENGTHS, TABLES, Table
+from study.tables import GRIDS, HEADINGS, LENGTHS, TABLES, Grid, Table
 
 PAGE = REPOSITORY / "docs" / "results.md"
 _BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -52,6 +52,8 @@ def render(name: str, kept: Path = KEPT) -> str:
     """Return one table in Markdown, with what is to be known about it."""
     if name == "leak":
         return leak_table() + "\n"
+    if name in GRIDS:
+        return _grid(GRIDS[name], kept)
     known = TABLES[name]
     there = runs_of(known, kept)
     if known.scores == LENGTHS:
@@ -77,6 +79,27 @@ def runs_of(known: Table, kept: Path) -> dict[str, Path]:
 def place(known: Table, cell: str) -> str:
     """Return ``SWEEP/CELL`` of a cell of a table."""
     return cell if "/" in cell else f"{known.sweep}/{cell}"
+
+
+def _grid(known: Grid, kept: Path) -> str:
+    folders = {pair: kept / known.sweep / cell for pair, cell in known.cells.items()}
+    there = {pair: folder for pair, folder in folders.items() if any(folder.glob("seed_*"))}
+    names = {known.cells[pair]: folder for pair, folder in there.items()}
+    found = compare(list(names.values()), names=names, scores=("f1",)) if names else None
+    rows = []
+    for row in known.rows:
+        scores = [
+            number(found.row(known.cells[row, column]).mean("f1"), None)
+            if found is not None and (row, column) in there
+            else "-"
+            for column in known.columns
+        ]
+        rows.append([f"{row:g}", *scores])
+    titles = [known.corner, *(f"{column:g}" for column in known.columns)]
+    missing = "" if len(there) == len(folders) else "; -: not run"
+    command = f"a cell is `make results ROW={known.sweep}/{known.cell.format('M', 'GAMMA')}`"
+    footer = "" if found is None else f"\n\n{_facts(found)}."
+    return f"{markdown_table(titles, rows, numbers=True)}\n\nF1; {command}{missing}.{footer}\n"
 
 
 def _row(known: Table, found: Comparison, cell: str) -> list[str]:
@@ -136,6 +159,10 @@ def _footer(known: Table, found: Comparison | None) -> str:
     command = f"`make results TABLE={known.sweep}`"
     if found is None:
         return f"{command}: nothing was run yet."
+    return f"{command}; {_facts(found)}."
+
+
+def _facts(found: Comparison) -> str:
     records = [run.run.record for row in found.tables[0].rows for run in row.runs]
     seeds = _said(str(record["seed"]) for record in records)
     commits = _said(record["git"]["docre"]["commit"][:7] for record in records)
@@ -151,8 +178,8 @@ def _footer(known: Table, found: Comparison | None) -> str:
     on = found.tables[0].on
     parts.append(f"scored on {on.documents} documents of {on.file} {(on.checksum or '')[:8]}")
     return (
-        f"{command}; seeds {seeds}; commit {commits}{' with changes' if changed else ''}; "
-        f"torch {torch}; {dates}; {'; '.join(parts)}."
+        f"seeds {seeds}; commit {commits}{' with changes' if changed else ''}; "
+        f"torch {torch}; {dates}; {'; '.join(parts)}"
     )
 
 

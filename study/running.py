@@ -15,7 +15,7 @@ from study.keep import keep
 from study.page import render
 from study.places import RUNS, SMALL_FOLDER, SWEEPS
 from study.prepare import prepare
-from study.tables import LENGTHS, TABLES
+from study.tables import GRIDS, LENGTHS, TABLES, small_cells
 from study.teaching import label
 
 # the smoke run: as the real one, but 60 documents of each split and 2 epochs
@@ -58,7 +58,7 @@ def small(folder: Path = SMALL_FOLDER) -> int:
         if table == "pretrain":
             label(limit=60)
         cells = [cell.name for cell in read_sweep(SWEEPS / f"{table}.yaml").cells]
-        for cell in dict.fromkeys(c for t in TABLES.values() if t.sweep == table for c in t.small):
+        for cell in small_cells(table):
             # runs are numbered seed by seed: this is the first one of the cell
             number = str(1 + cells.index(cell))
             status = _sweep(table, "--only", number, "--set", *SMALL)
@@ -67,6 +67,7 @@ def small(folder: Path = SMALL_FOLDER) -> int:
         if status := finish(table, RUNS):
             return status
     names = [name for name in TABLES if TABLES[name].scores != LENGTHS]  # of all 100 documents
+    names += GRIDS
     shown = "\n\n".join(f"## {name}\n\n{render(name, RUNS.resolve())}" for name in names)
     Path("results.md").write_text(f"# Smoke run: 60 documents, 2 epochs. No results.\n\n{shown}")
     print(f"{folder / 'results.md'}, after {(monotonic() - begun) / 60:.0f} minutes")

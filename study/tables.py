@@ -51,6 +51,31 @@ class Table:
     small: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Grid:
+    """F1 over two numbers, made of the runs of one sweep.
+
+    Args:
+        sweep: Name of the sweep.
+        cell: Name of a cell, from its two numbers.
+        rows: The first number.
+        columns: The second one.
+        corner: What they are called.
+    """
+
+    sweep: str
+    cell: str
+    rows: tuple[float, ...]
+    columns: tuple[float, ...]
+    corner: str
+
+    @property
+    def cells(self) -> dict[tuple[float, float], str]:
+        """The cells by their numbers."""
+        pairs = [(row, column) for row in self.rows for column in self.columns]
+        return {pair: self.cell.format(*pair) for pair in pairs}
+
+
 SYSTEMS = {
     "atlop": "ATLOP",
     "ssr_pu": "SSR-PU",
@@ -186,15 +211,9 @@ TABLES = {
             "atl_full": "adaptive threshold, full reasoning",
             "cmm_token": "concentrated margin (A), reasoning over tokens",
             "main/comm_atlop": "concentrated margin (A), full reasoning: COMM",
-            **{
-                f"{form}_{margin}_{gamma}": f"form {form.upper()}, m {margin}, gamma {gamma}"
-                for form in "ab"
-                for margin in (0.1, 0.2, 0.3, 0.4)
-                for gamma in (1, 1.2, 1.4, 1.6, 2)
-            },
         },
         ("f1", "ign_f1", "precision", "recall"),
-        small=("cmm_token", "b_0.2_1.4"),
+        small=("cmm_token",),
     ),
     "cdr": Table("cdr", _BIOMEDICAL, _RATES, small=("ttm",)),
     "chemdisgene": Table("chemdisgene", _BIOMEDICAL, _RATES, small=("comm",)),
@@ -216,3 +235,16 @@ TABLES = {
     ),
     "joint_redocred": Table("joint_redocred", _JOINT, JOINT, small=("mrc_turing",)),
 }
+
+_GRID = ((0.1, 0.2, 0.3, 0.4), (1, 1.2, 1.4, 1.6, 2), "m, gamma")
+GRIDS = {
+    "comm_form_a": Grid("comm", "a_{}_{}", *_GRID),
+    "comm_form_b": Grid("comm", "b_{}_{}", *_GRID),
+}
+
+
+def small_cells(sweep: str) -> list[str]:
+    """Return the cells of a sweep that ``make results-small`` trains."""
+    cells = [cell for table in TABLES.values() if table.sweep == sweep for cell in table.small]
+    cells += [next(iter(grid.cells.values())) for grid in GRIDS.values() if grid.sweep == sweep]
+    return list(dict.fromkeys(cells))

@@ -9,7 +9,7 @@ from docre.sweep.sweep_file import read_sweep
 from study.behind import BEHIND
 from study.page import PAGE, place, with_tables
 from study.places import SWEEPS
-from study.tables import HEADINGS, LENGTHS, TABLES
+from study.tables import GRIDS, HEADINGS, LENGTHS, TABLES
 
 NAMES = config_names("results")
 
@@ -33,14 +33,16 @@ def test_a_table_has_cells_of_sweeps(name):
 def test_every_cell_is_in_a_table_and_every_sweep_is_tried_in_little():
     for sweep in {table.sweep for table in TABLES.values()}:
         tables = [table for table in TABLES.values() if table.sweep == sweep]
-        assert cells_of(sweep) <= {cell for table in tables for cell in table.labels}
+        shown = {cell for table in tables for cell in table.labels}
+        shown |= {cell for grid in GRIDS.values() for cell in grid.cells.values()}
+        assert cells_of(sweep) <= shown
         assert any(table.small for table in tables)
 
 
 def test_the_page_has_the_tables_as_their_runs_are():
     text = PAGE.read_text()
     assert with_tables(text) == text, "run: make results-page"
-    assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == {*TABLES, "leak"}
+    assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == {*TABLES, *GRIDS, "leak"}
 
 
 @pytest.mark.parametrize("name", NAMES)
