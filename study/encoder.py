@@ -23,8 +23,8 @@ def keep_encoder(run: Path = TRAINED, target: Path = ENCODER) -> None:
         raise SystemExit(f"no encoder in {run}; train it first: make results TABLE=encoder")
     import docre
 
-    pipeline = docre.load(run)
-    pipeline.model.encoder.model.save_pretrained(target)
-    pipeline.tokenizer.save_pretrained(target)
+    contents = docre.load(run).contents
+    contents.model.encoder.model.save_pretrained(target)
+    contents.tokenizer.save_pretrained(target)
     weights = (target / "model.safetensors").read_bytes()
     print(f"{target}: SHA-256 of the weights {hashlib.sha256(weights).hexdigest()}")

@@ -11,6 +11,7 @@ from time import monotonic
 
 from docre.sweep.sweep_file import read_sweep
 from study.behind import finish
+from study.encoder import keep_encoder
 from study.keep import keep
 from study.page import render
 from study.places import RUNS, SMALL_FOLDER, SWEEPS
@@ -18,6 +19,8 @@ from study.prepare import prepare
 from study.tables import GRIDS, LENGTHS, TABLES, small_cells
 from study.teaching import label
 
+# what begins with MiniLM as it comes
+FROM_MINILM = ("atlop", "encoder", "joint_cdr", "joint_redocred")
 # the smoke run: as the real one, but 60 documents of each split and 2 epochs
 SMALL = ("data.init_args.reading.limit=60", "trainer.max_epochs=2")
 
@@ -36,12 +39,24 @@ def run(row: str, jobs: int) -> int:
     if table not in tables():
         raise SystemExit(f"no such table: {table}; there are {', '.join(tables())}")
     prepare()
-    if table == "pretrain":
-        label()
+    before(table)
     status = _sweep(table, "--jobs", str(jobs), *(["--cells", cell] if cell else []))
     status = finish(table, RUNS) or status
     print(f"{keep(table)} finished runs of {table} are in study/runs")
     return status
+
+
+def before(table: str, limit: int | None = None) -> None:
+    """Make what a table begins with: its encoder, documents that a teacher labels.
+
+    Args:
+        table: Name of the table.
+        limit: Label only so many documents.
+    """
+    if table not in FROM_MINILM:
+        keep_encoder()
+    if table == "pretrain":
+        label(limit)
 
 
 def small(folder: Path = SMALL_FOLDER) -> int:
@@ -55,8 +70,7 @@ def small(folder: Path = SMALL_FOLDER) -> int:
     prepare()
     begun = monotonic()
     for table in tables():
-        if table == "pretrain":
-            label(limit=60)
+        before(table, limit=60)
         cells = [cell.name for cell in read_sweep(SWEEPS / f"{table}.yaml").cells]
         for cell in small_cells(table):
             # runs are numbered seed by seed: this is the first one of the cell

@@ -115,6 +115,7 @@ _RATES = ("f1", "precision", "recall")
 
 TABLES = {
     "atlop": Table("atlop", {"atlop": "ATLOP, as its published code"}, small=("atlop",)),
+    "encoder": Table("encoder", {"encoder": "ATLOP, incomplete labels"}, small=("encoder",)),
     "main": Table("main", SYSTEMS, small=("atlop", "ttm_slots")),
     "distance": Table("main", SYSTEMS, DISTANCES),
     "length": Table("main", SYSTEMS, LENGTHS),

@@ -16,6 +16,7 @@ from study.tables import TABLES
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(running, "prepare", lambda: None)
+    monkeypatch.setattr(running, "keep_encoder", lambda: None)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_table_and_a_row(commands, capsys):
         ("main", "--jobs", "1", "--cells", "atlop"),
     ]
     assert "0 finished runs of main" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="no such table: mian; there are atlop, main,"):
+    with pytest.raises(SystemExit, match="no such table: mian; there are atlop, encoder, main,"):
         running.run("mian/atlop", 1)
 
 
