@@ -57,27 +57,29 @@ def keep_run(run: Path, target: Path) -> None:
 def _keep_log(run: Path, target: Path) -> None:
     from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
     from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.summary.writer.record_writer import RecordWriter
 
     for old in target.glob("events.out.tfevents.*"):
         old.unlink()
-    writer = EventFileWriter(str(target))
-    for path in sorted(run.glob("events.out.tfevents.*")):
+    # a training that went on later has several, and the breaks between them do not count
+    for number, path in enumerate(sorted(run.glob("events.out.tfevents.*"))):
         events: list[Any] = list(LegacyEventFileLoader(str(path)).Load())
-        for place, event in enumerate(events):
-            values = [
-                value
-                for value in event.summary.value
-                if value.tag.startswith(_TAGS) and value.WhichOneof("value") == "simple_value"
-            ]
-            # the first and the last one say how long it took
-            if values or place in (0, len(events) - 1):
-                kept = Event(wall_time=event.wall_time, step=event.step)
-                kept.summary.value.extend(values)
-                writer.add_event(kept)
-    writer.close()
-    (made,) = target.glob("events.out.tfevents.*")
-    made.rename(target / "events.out.tfevents.kept")
+        with atomic_file(target / f"events.out.tfevents.{number}") as file:
+            writer = RecordWriter(file)
+            for place, event in enumerate(events):
+                values = [
+                    value
+                    for value in event.summary.value
+                    if value.tag.startswith(_TAGS) and value.WhichOneof("value") == "simple_value"
+                ]
+                # the first and the last one say how long it took
+                if values or place in (0, len(events) - 1):
+                    kept = Event(wall_time=event.wall_time, step=event.step)
+                    if event.file_version:
+                        kept.file_version = event.file_version
+                    else:
+                        kept.summary.value.extend(values)
+                    writer.write(kept.SerializeToString())
 
 
 def _write(path: Path, text: str) -> None:
