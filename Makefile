@@ -67,7 +67,7 @@ quickstart: $(INSTALLED)  ## synthetic corpus, training, scores on held-out docu
 	BIN=$(BIN) sh examples/quickstart.sh
 
 results: $(INSTALLED)  ## a table of docs/results.md, TABLE=main, or a row, ROW=main/atlop
-	@test -n "$(ROW)$(TABLE)" || { echo "make results TABLE=NAME or ROW=NAME/ROW:"; $(BIN)/python -m study run --help | tail -n +7; exit 2; }
+	@test -n "$(ROW)$(TABLE)" || { echo "make results TABLE=NAME or ROW=NAME/ROW:"; $(BIN)/python -m study run --help; exit 2; }
 	$(BIN)/python -m study run $(or $(ROW),$(TABLE)) --jobs $(or $(JOBS),2)
 
 results-small: $(INSTALLED)  ## a row of each table in little (60 documents, 2 epochs): does it run?
