@@ -388,7 +388,7 @@ def test_classes_have_full_names(name):
     text = (config_folder() / name).read_text(encoding="utf-8")
     for path in re.findall(r"class_path: (\S+)", text):
         module, _, attribute = path.rpartition(".")
-        assert module.startswith("docre.")
+        assert module.startswith("docre.") or module == "torch.optim"
         assert hasattr(import_module(module), attribute)
 
 

@@ -8,9 +8,7 @@ import pytest
 from docre.configs import config_folder, config_names
 from docre.dashboard import flat_names
 
-CONFIGS = [
-    name for name in config_names() if not name.startswith(("chains/", "sweeps/", "overlays/"))
-]
+CONFIGS = config_names("")
 
 
 def config(name):
