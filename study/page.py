@@ -18,6 +18,7 @@ from study.leak import leak_table
 from study.lengths import f1_by_length, headings
 from study.logs import peak_memory, speed
 from study.places import KEPT, REPOSITORY
+from study.rates import rates_table
 from study.tables import GRIDS, HEADINGS, LENGTHS, TABLES, Grid, Table
 
 PAGE = REPOSITORY / "docs" / "results.md"
@@ -52,6 +53,8 @@ def render(name: str, kept: Path = KEPT) -> str:
     """Return one table in Markdown, with what is to be known about it."""
     if name == "leak":
         return leak_table() + "\n"
+    if name == "rates":
+        return rates_table(kept)
     if name in GRIDS:
         return _grid(GRIDS[name], kept)
     known = TABLES[name]

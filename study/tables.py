@@ -76,6 +76,9 @@ class Grid:
         return {pair: self.cell.format(*pair) for pair in pairs}
 
 
+# a cell of the main sweep with this ending is the same system at doubled rates
+DOUBLED = "_x2"
+# each at the rates that the search for rates took
 SYSTEMS = {
     "atlop": "ATLOP",
     "ssr_pu": "SSR-PU",

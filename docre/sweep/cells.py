@@ -33,11 +33,13 @@ class SweepCell:
         name: Name of its folder and of its row.
         configs: Configurations, the last one counting most.
         options: Options of ``docre fit``, which count more than configurations.
+        seeds: The seeds of the sweep that it is trained with; None for all.
     """
 
     name: str
     configs: tuple[str, ...]
     options: Mapping[str, Any]
+    seeds: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Sweep:
     Args:
         path: The file.
         cells: Combinations in their order.
-        seeds: Each cell is trained with each of them.
+        seeds: Each cell is trained with each of them, unless it has its own.
         test: Score the best epoch on the test split too.
         baseline: The cell that the others are compared with.
     """
@@ -109,8 +111,13 @@ class Sweep:
         """
         return [
             SweepRun(number, cell.name, seed, self._stage(cell, seed, extra))
-            for number, (seed, cell) in enumerate(product(self.seeds, self.cells), start=1)
+            for number, (seed, cell) in enumerate(self._trainings(), start=1)
         ]
+
+    def _trainings(self) -> Iterator[tuple[int, SweepCell]]:
+        for seed, cell in product(self.seeds, self.cells):
+            if cell.seeds is None or seed in cell.seeds:
+                yield seed, cell
 
     def _stage(self, cell: SweepCell, seed: int, extra: Mapping[str, Any]) -> FitStage:
         options = {"seed_everything": seed, **cell.options, **extra}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from docre.chain.stages import check_options
 from docre.configs import find_config
 from docre.errors import DocreError
 from docre.sweep.axes import read_axes
-from docre.sweep.cells import Choice, Sweep, combined, grid
+from docre.sweep.cells import Choice, Sweep, SweepCell, combined, grid
 from docre.sweep.choices import (
     RESERVED,
     check_keys,
@@ -73,13 +74,14 @@ def check_extra(extra: Iterable[str], sweep: Sweep) -> None:
 def _sweep(path: Path, body: Mapping[str, Any]) -> Sweep:
     check_keys(body, KEYS, "")
     base = Choice(read_configs(body.get("base"), "base"), read_options(body, ""))
+    seeds = _seeds(body.get("seeds"), "seeds")
     if ("axes" in body) == ("runs" in body):
         there = "both are" if "axes" in body else "neither is"
         raise ValueError(f"axes or runs: one of them says what is compared; {there} here")
     if "axes" in body:
         cells = list(grid(base, read_axes(body["axes"])))
     else:
-        cells = [combined(name, base, choice) for name, choice in _runs(body["runs"]).items()]
+        cells = list(_runs(base, body["runs"], seeds))
     for cell in cells:
         if not cell.configs:
             raise ValueError(f"base: {cell.name} has no configuration, neither here nor of its own")
@@ -91,10 +93,10 @@ def _sweep(path: Path, body: Mapping[str, Any]) -> Sweep:
     if baseline not in names:
         hint = hint_at(str(baseline), names)
         raise ValueError(f"baseline: {baseline} is no cell{hint}; there are {some(names)}")
-    return Sweep(path, cells, _seeds(body.get("seeds")), test, baseline)
+    return Sweep(path, cells, seeds, test, baseline)
 
 
-def _runs(content: Any) -> dict[str, Choice]:
+def _runs(base: Choice, content: Any, seeds: list[int]) -> Iterator[SweepCell]:
     runs = expect_mapping(content, "runs", "what to run by name")
     for name in runs:
         if not _RUN_NAME.fullmatch(name) or yaml.safe_load(name) != name:
@@ -102,15 +104,23 @@ def _runs(content: Any) -> dict[str, Choice]:
                 f"runs.{name}: a run has a name of letters, digits, ., _, + and -, that begins "
                 "with a letter and is neither a word YAML knows nor version_NUMBER"
             )
-    return {name: read_choice(choice, f"runs.{name}") for name, choice in runs.items()}
+    for name, said in runs.items():
+        where, own = f"runs.{name}", None
+        if isinstance(said, dict) and "seeds" in said:
+            own = _seeds(said["seeds"], f"{where}.seeds")
+            if unknown := [seed for seed in own if seed not in seeds]:
+                raise ValueError(f"{where}.seeds: {unknown[0]} is none of the sweep's seeds")
+            said = {key: value for key, value in said.items() if key != "seeds"}
+        yield replace(combined(name, base, read_choice(said, where)), seeds=own)
 
 
-def _seeds(content: Any) -> list[int]:
+def _seeds(content: Any, where: str) -> list[int]:
     if not isinstance(content, list) or not content:
-        raise ValueError(f"seeds: expected a list of whole numbers, got {content!r}")
+        raise ValueError(f"{where}: expected a list of whole numbers, got {content!r}")
     for place, seed in enumerate(content):
+        at = f"{where}.{place}"
         if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
-            raise ValueError(f"seeds.{place}: expected a number from 0 to 2^32 - 1, got {seed!r}")
+            raise ValueError(f"{at}: expected a number from 0 to 2^32 - 1, got {seed!r}")
         if seed in content[:place]:
-            raise ValueError(f"seeds.{place}: {seed} stands there twice")
+            raise ValueError(f"{at}: {seed} stands there twice")
     return content

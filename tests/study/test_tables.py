@@ -1,5 +1,6 @@
 """What the page says is what there is: tables, their cells, and their numbers."""
 
+import json
 import re
 
 import pytest
@@ -8,10 +9,12 @@ from docre.configs import config_folder, config_names, summary
 from docre.sweep.sweep_file import read_sweep
 from study.behind import BEHIND
 from study.page import PAGE, place, with_tables
-from study.places import SWEEPS
-from study.tables import GRIDS, HEADINGS, LENGTHS, TABLES
+from study.places import KEPT, SWEEPS
+from study.rates import dev_f1, rates_table
+from study.tables import DOUBLED, GRIDS, HEADINGS, LENGTHS, SYSTEMS, TABLES
 
 NAMES = config_names("results")
+WAYS = ("", DOUBLED)
 
 
 def cells_of(sweep):
@@ -35,6 +38,8 @@ def test_every_cell_is_in_a_table_and_every_sweep_is_tried_in_little():
         tables = [table for table in TABLES.values() if table.sweep == sweep]
         shown = {cell for table in tables for cell in table.labels}
         shown |= {cell for grid in GRIDS.values() for cell in grid.cells.values()}
+        if sweep == "main":
+            shown |= {f"{cell.removesuffix(DOUBLED)}{way}" for cell in SYSTEMS for way in WAYS}
         assert cells_of(sweep) <= shown
         assert any(table.small for table in tables)
 
@@ -42,7 +47,28 @@ def test_every_cell_is_in_a_table_and_every_sweep_is_tried_in_little():
 def test_the_page_has_the_tables_as_their_runs_are():
     text = PAGE.read_text()
     assert with_tables(text) == text, "run: make results-page"
-    assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == {*TABLES, *GRIDS, "leak"}
+    assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == {*TABLES, *GRIDS, "leak", "rates"}
+
+
+def test_each_system_has_the_rates_that_were_better_where_they_were_searched():
+    for cell in SYSTEMS:
+        found = dev_f1(KEPT, cell)
+        if len(found) == 2:
+            better = max(WAYS, key=found.__getitem__)
+            assert cell.endswith(DOUBLED) == (better == DOUBLED), (cell, found)
+
+
+def test_the_table_of_rates(tmp_path):
+    for cell, f1 in {"atlop": 0.5, "atlop_x2": 0.625, "ssr_pu": 0.25}.items():
+        folder = tmp_path / "main" / cell / "seed_66" / "scores"
+        folder.mkdir(parents=True)
+        (folder / "dev.json").write_text(json.dumps({"scores": {"f1": f1}}))
+    rows = rates_table(tmp_path).splitlines()
+    assert rows[2:4] == [
+        "| ATLOP | 50.0 | 62.5 | 2e-4, 1e-3 |",
+        "| SSR-PU | 25.0 | - | not searched |",
+    ]
+    assert len(rows) == 6
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -79,6 +79,14 @@ def test_a_list():
         ("own", ("a.yaml",), {"x": 1}),
     ]
     assert (sweep.baseline, sweep.test) == ("plain", False)
+    own = read("{base: a.yaml, runs: {one: , two: {seeds: [5]}, three: }, seeds: [3, 5]}")
+    assert [run.name for run in own.runs({})] == [
+        "one/seed_3",
+        "three/seed_3",
+        "one/seed_5",
+        "two/seed_5",
+        "three/seed_5",
+    ]
     without_base = read("{runs: {one: a.yaml, two: [b.yaml, c.yaml]}, seeds: [1]}")
     assert [cell.configs for cell in without_base.cells] == [("a.yaml",), ("b.yaml", "c.yaml")]
 
@@ -258,6 +266,9 @@ def test_what_is_wrong_is_said_with_its_key(old, new, told):
         ("{base: a.yaml, seeds: [1], runs: {a/b: }}", "runs.a/b: a run has a name of letters"),
         ("{base: a.yaml, seeds: [1], runs: {x: e.yaml}}", "runs.x: no such config: e.yaml"),
         ("{seeds: [1], runs: {x: a.yaml, y: }}", "base: y has no configuration"),
+        ("{base: a.yaml, seeds: [1], runs: {x: {seeds: [2]}}}", "runs.x.seeds: 2 is none of the"),
+        ("{base: a.yaml, seeds: [1], runs: {x: {seeds: 1}}}", "runs.x.seeds: expected a list of"),
+        ("{base: a.yaml, seeds: [1], runs: {x: {seeds: [1, 1]}}}", "runs.x.seeds.1: 1 stands"),
     ],
 )  # fmt: skip
 def test_what_is_no_sweep(text, told):
