@@ -14,6 +14,7 @@ from docre.comparison.rows import ComparedRow
 from docre.data.writing import atomic_file
 from docre.markdown_text import table as markdown_table
 from study.behind import BEHIND
+from study.curves import write_curves
 from study.leak import leak_table
 from study.lengths import f1_by_length, headings
 from study.logs import peak_memory, speed
@@ -26,6 +27,8 @@ _BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 PICTURES = ("main", "order")
+# what stands beside the scores of a row
+_BESIDE = ("against the first", "runs", "minutes", "docs/s", "GB")
 
 
 def write_page(page: Path = PAGE, kept: Path = KEPT) -> None:
@@ -38,6 +41,7 @@ def write_page(page: Path = PAGE, kept: Path = KEPT) -> None:
             chosen = replace(TABLES[name], scores=("f1",))
             picture = page.parent / "images" / f"results_{name}.png"
             write_plot(compared(chosen, tuple(there.items())), picture)
+    write_curves(kept, page.parent / "images" / "results_noise.png")
 
 
 def with_tables(text: str, kept: Path = KEPT) -> str:
@@ -66,7 +70,7 @@ def render(name: str, kept: Path = KEPT) -> str:
         ]
         return (markdown_table(["", *headings()], rows, numbers=True) + "\n") if rows else ""
     columns = [HEADINGS[score] for score in known.scores]
-    titles = ["", *columns, "against the first", "runs", "minutes", "docs/s", "GB"]
+    titles = ["", *columns, *([] if known.is_bare else _BESIDE)]
     found = compared(known, tuple(there.items())) if there else None
     rows = [_row(known, found, cell) for cell in there] if found is not None else []
     written = markdown_table(titles, rows, numbers=True) if rows else ""
@@ -108,9 +112,11 @@ def _grid(known: Grid, kept: Path) -> str:
 def _row(known: Table, found: Comparison, cell: str) -> list[str]:
     label = known.labels[cell]
     row = found.row(label)
+    scores = [label, *(number(row.mean(score), row.sd(score)) for score in known.scores)]
+    if known.is_bare:
+        return scores
     return [
-        label,
-        *(number(row.mean(score), row.sd(score)) for score in known.scores),
+        *scores,
         against(found.tables[0], label, known.scores[0]),
         str(len(row.runs)),
         minutes(row),

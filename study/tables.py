@@ -43,12 +43,14 @@ class Table:
             another sweep. The first is what the others are compared with.
         scores: The columns.
         small: The cells that ``make results-small`` trains.
+        is_bare: Scores alone, for what stands in another table with its differences and costs.
     """
 
     sweep: str
     labels: Mapping[str, str] = field(repr=False)
     scores: tuple[str, ...] = PAIRS
     small: tuple[str, ...] = ()
+    is_bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ TABLES = {
     "atlop": Table("atlop", {"atlop": "ATLOP, as its published code"}, small=("atlop",)),
     "encoder": Table("encoder", {"encoder": "ATLOP, incomplete labels"}, small=("encoder",)),
     "main": Table("main", SYSTEMS, small=("atlop", "ttm_slots")),
-    "distance": Table("main", SYSTEMS, DISTANCES),
+    "distance": Table("main", SYSTEMS, DISTANCES, is_bare=True),
     "length": Table("main", SYSTEMS, LENGTHS),
     "noise": Table(
         "noise",
