@@ -10,7 +10,7 @@ from typing import Any
 from study.places import DATA, RUNS
 from study.prepare import write_json
 
-TEACHER = RUNS / "main" / "atlop" / "seed_66"
+TEACHER = RUNS / "main" / "atlop_x2" / "seed_66"
 PRETRAINING = DATA / "redocred" / "pretrain_1445.json"
 
 
@@ -26,7 +26,7 @@ def label(limit: int | None = None) -> None:
     if PRETRAINING.exists():
         return
     if not (TEACHER / "scores" / "test.json").exists():
-        raise SystemExit(f"no teacher in {TEACHER}; train it first: make results ROW=main/atlop")
+        raise SystemExit(f"no teacher in {TEACHER}; train it first: make results ROW=main/atlop_x2")
     folder = PRETRAINING.parent
     documents = json.loads((folder / "unlabelled_999.json").read_text())[:limit]
     plain, found = folder / "unlabelled.json", folder / "unlabelled.predicted.json"
