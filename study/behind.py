@@ -1,4 +1,4 @@
-"""What some tables need behind their trainings: other orders of pairs, tuned thresholds."""
+"""What some tables need behind their trainings: other orders, tuned thresholds, rankings."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from study.keep import finished
+from study.ranking import write_ranking
+from study.tables import RANKED
 
 BEHIND = "_in_row_order"
 ROW_ORDER = "--data.init_args.batches.pair_order=row_major"
@@ -24,6 +26,9 @@ def finish(table: str, runs: Path) -> int:
         return _first_failure(score_in_row_order(run) for run in finished(runs / table))
     if table.startswith("joint_"):
         return _first_failure(tune(run) for run in finished(runs / table))
+    if table in RANKED:
+        for run in finished(runs / table):
+            write_ranking(run)
     return 0
 
 

@@ -19,6 +19,7 @@ from study.leak import leak_table
 from study.lengths import f1_by_length, headings
 from study.logs import peak_memory, speed
 from study.places import KEPT, REPOSITORY
+from study.ranking import ranking_table
 from study.rates import rates_table
 from study.tables import GRIDS, HEADINGS, LENGTHS, TABLES, Grid, Table
 
@@ -27,6 +28,8 @@ _BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 PICTURES = ("main", "order")
+# a block with this ending is of the same runs as the table
+_RANKING = "_ranking"
 # what stands beside the scores of a row
 _BESIDE = ("against the first", "runs", "minutes", "docs/s", "GB")
 
@@ -61,6 +64,8 @@ def render(name: str, kept: Path = KEPT) -> str:
         return rates_table(kept)
     if name in GRIDS:
         return _grid(GRIDS[name], kept)
+    if name.endswith(_RANKING):
+        return _ranking(TABLES[name.removesuffix(_RANKING)], kept)
     known = TABLES[name]
     there = runs_of(known, kept)
     if known.scores == LENGTHS:
@@ -75,6 +80,11 @@ def render(name: str, kept: Path = KEPT) -> str:
     rows = [_row(known, found, cell) for cell in there] if found is not None else []
     written = markdown_table(titles, rows, numbers=True) if rows else ""
     return "\n".join((written, "", *_missing(known, there), _footer(known, found), ""))
+
+
+def _ranking(known: Table, kept: Path) -> str:
+    there = runs_of(known, kept)
+    return ranking_table({known.labels[cell]: folder for cell, folder in there.items()})
 
 
 def runs_of(known: Table, kept: Path) -> dict[str, Path]:

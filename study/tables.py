@@ -242,6 +242,9 @@ TABLES = {
     "joint_redocred": Table("joint_redocred", _JOINT, JOINT, small=("mrc_turing",)),
 }
 
+# the sweeps whose runs are ranked too, see study/ranking.py
+RANKED = ("main", "noise", "curve", "wrong", "memory")
+
 _GRID = ((0.1, 0.2, 0.3, 0.4), (1, 1.2, 1.4, 1.6, 2), "m, gamma")
 GRIDS = {
     "comm_form_a": Grid("comm", "a_{}_{}", *_GRID),

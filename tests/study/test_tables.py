@@ -11,7 +11,7 @@ from study.behind import BEHIND
 from study.page import PAGE, place, with_tables
 from study.places import KEPT, SWEEPS
 from study.rates import dev_f1, rates_table
-from study.tables import DOUBLED, GRIDS, HEADINGS, LENGTHS, SYSTEMS, TABLES
+from study.tables import DOUBLED, GRIDS, HEADINGS, LENGTHS, RANKED, SYSTEMS, TABLES
 
 NAMES = config_names("results")
 WAYS = ("", DOUBLED)
@@ -47,7 +47,10 @@ def test_every_cell_is_in_a_table_and_every_sweep_is_tried_in_little():
 def test_the_page_has_the_tables_as_their_runs_are():
     text = PAGE.read_text()
     assert with_tables(text) == text, "run: make results-page"
-    assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == {*TABLES, *GRIDS, "leak", "rates"}
+    assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == {
+        *(*TABLES, *GRIDS, "leak", "rates"),
+        *(f"{name}_ranking" for name in RANKED),
+    }
 
 
 def test_each_system_has_the_rates_that_were_better_where_they_were_searched():

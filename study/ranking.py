@@ -1,0 +1,103 @@
+"""How well a model ranks triples, whatever threshold it learned to cut them off at.
+
+Systems that are trained to different thresholds differ in F1 for two reasons: which triples they
+hold for likely, and how many of them they predict. Average precision knows of the first alone; so
+does the best F1 that moving all thresholds by one number gives on the scored documents themselves,
+which nobody could choose beforehand.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from docre.batch import Batch
+from docre.decoding import Decoder
+from docre.markdown_text import table as markdown_table
+from docre.outputs import HeadOutput
+from study.prepare import write_json
+
+FILE = "ranking.json"
+TITLES = {"average_precision": "average precision", "best_f1": "best F1"}
+
+
+def write_ranking(run: Path) -> None:
+    """Rank all possible triples of the scored documents by what a trained pair model says."""
+    target = run / "scores" / FILE
+    if target.exists():
+        return
+    from docre.opened_run import open_run
+
+    opened = open_run(run)
+    decoder = opened.model.decoder
+
+    def reading(output: HeadOutput, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        return margins_of(output.logits, batch, decoder)
+
+    margins, gold = zip(*opened.read("test", reading), strict=True)
+    write_json(target, ranked(np.concatenate(margins), np.concatenate(gold)))
+
+
+def margins_of(
+    logits: torch.Tensor, batch: Batch, decoder: Decoder
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return how far each triple is above the threshold, and which are gold; both [P * R]."""
+    margins = logits[:, 1:].float() - decoder.threshold(logits.float())[:, None]  # [P, R]
+    gold = torch.zeros_like(margins, dtype=torch.bool)
+    gold[batch.label_pair, batch.label_relation] = True
+    return margins.flatten().cpu().numpy(), gold.flatten().cpu().numpy()
+
+
+def ranked(margins: NDArray[np.float32], gold: NDArray[np.bool_]) -> dict[str, float]:
+    """Return average precision, and the best F1 with the threshold it is at.
+
+    Triples with equal margins are taken together.
+
+    Args:
+        margins: Of each triple.  # [N]
+        gold: Whether it is one; some are.  # [N]
+    """
+    order = np.argsort(-margins, kind="stable")
+    found = np.cumsum(gold[order])
+    last = np.append(np.diff(margins[order]) != 0, True)  # of those that are equal
+    correct, predicted = found[last], np.flatnonzero(last) + 1
+    precision = correct / predicted
+    f1 = 2 * correct / (predicted + found[-1])
+    best = int(f1.argmax())
+    return {
+        "average_precision": float((np.diff(correct, prepend=0) * precision).sum() / found[-1]),
+        "best_f1": float(f1[best]),
+        "precision": float(precision[best]),
+        "recall": float(correct[best] / found[-1]),
+        "threshold": float(margins[order][last][best]),
+    }
+
+
+def ranking_table(rows: dict[str, Path]) -> str:
+    """Return a table of the kept cells that were ranked.
+
+    Args:
+        rows: Folder of each cell, by what it is called.
+    """
+    written = []
+    for label, folder in rows.items():
+        each = [json.loads(path.read_text()) for path in sorted(folder.glob(f"*/scores/{FILE}"))]
+        if each:
+            f1 = [
+                json.loads(path.read_text())["scores"]["f1"]
+                for path in sorted(folder.glob("*/scores/test.json"))
+            ]
+            columns = [f1, *([one[name] for one in each] for name in TITLES)]
+            written.append([label, *map(_said, columns), _said([one["recall"] for one in each])])
+    titles = ["", "F1", *TITLES.values(), "recall there"]
+    return markdown_table(titles, written, numbers=True) + "\n" if written else ""
+
+
+def _said(values: list[float]) -> str:
+    spread = f" ± {100 * stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{100 * fmean(values):.1f}{spread}"
