@@ -6,6 +6,8 @@ import argparse
 import sys
 
 from study.keep import keep
+from study.leak import count_leak
+from study.lengths import keep_lengths
 from study.page import write_page
 from study.prepare import prepare
 from study.running import run, small, tables
@@ -21,6 +23,7 @@ def main() -> int:
     trained.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     verbs.add_parser("small", help="train a row of each table in little")
     verbs.add_parser("keep", help="keep the scores of all runs that have finished")
+    verbs.add_parser("count", help="count what the page tells of documents without any model")
     verbs.add_parser("page", help="make the tables of docs/results.md from what is kept")
     options = parser.parse_args()
     if options.verb == "prepare":
@@ -34,6 +37,10 @@ def main() -> int:
     elif options.verb == "keep":
         for table in tables():
             print(f"{table}: {keep(table)} runs")
+    elif options.verb == "count":
+        prepare()
+        count_leak()
+        keep_lengths()
     else:
         write_page()
     return 0

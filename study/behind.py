@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from study.keep import finished
+from study.keep import finished, is_joint, is_tuned
 from study.ranking import write_ranking
 from study.tables import RANKED
 
-BEHIND = "_in_row_order"
-ROW_ORDER = "--data.init_args.batches.pair_order=row_major"
+# what is trained in an order is scored in the other one too: the ending of its cell, and the order
+_OTHER = {
+    "_gold_first": ("_in_row_order", "row_major"),
+    "_row_order": ("_in_gold_first", "gold_first"),
+}
 
 
 def finish(table: str, runs: Path) -> int:
@@ -23,8 +26,8 @@ def finish(table: str, runs: Path) -> int:
         The exit status of the first command that failed, or 0.
     """
     if table == "order":
-        return _first_failure(score_in_row_order(run) for run in finished(runs / table))
-    if table.startswith("joint_"):
+        return _first_failure(score_in_other_order(run) for run in finished(runs / table))
+    if is_joint(table):
         return _first_failure(tune(run) for run in finished(runs / table))
     if table in RANKED:
         for run in finished(runs / table):
@@ -32,22 +35,32 @@ def finish(table: str, runs: Path) -> int:
     return 0
 
 
-def score_in_row_order(run: Path) -> int:
-    """Score once more what was trained with gold pairs first, in the order of rows."""
+def trained_cell(cell: str) -> str:
+    """Return the cell whose training a cell is scored from, most often itself."""
+    for mine, (behind, _) in _OTHER.items():
+        if cell.endswith(f"{mine}{behind}"):
+            return cell.removesuffix(behind)
+    return cell
+
+
+def score_in_other_order(run: Path) -> int:
+    """Score what was trained with gold pairs first in the order of rows, and the other way."""
     cell = run.parent
-    if not cell.name.endswith("_gold_first"):
+    ending = next((ending for ending in _OTHER if cell.name.endswith(ending)), None)
+    if ending is None or trained_cell(cell.name) != cell.name:
         return 0
-    target = cell.with_name(f"{cell.name}{BEHIND}") / run.name
+    behind, order = _OTHER[ending]
+    target = cell.with_name(f"{cell.name}{behind}") / run.name
     if (target / "scores" / "test.json").exists():
         return 0
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(run, target, ignore=shutil.ignore_patterns("scores", "*.lock", "last.ckpt"))
-    return _docre("test", "--run", str(target), ROW_ORDER)
+    return _docre("test", "--run", str(target), f"--data.init_args.batches.pair_order={order}")
 
 
 def tune(run: Path) -> int:
     """Choose the thresholds of a joint model on development documents, and score with them."""
-    if (run / "thresholds.json").exists():
+    if is_tuned(run):
         return 0
     return _docre("tune", "--run", str(run)) or _docre("test", "--run", str(run))
 

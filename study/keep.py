@@ -13,8 +13,11 @@ from typing import Any
 
 from docre.data.writing import atomic_file
 from docre.sweep.work import read_run
-from study.places import KEPT, RUNS
+from study.origin import sha256
+from study.places import DATA, KEPT, RUNS
 
+# the weights that pair systems begin with; they are of no run, so no run says which
+ENCODER = DATA / "encoder" / "model.safetensors"
 _FILES = ("config.yaml", "sweep_run.json")
 # behind each epoch; steps in between are many and noisy
 _TAGS = ("val/", "memory/", "train/loss_epoch", "throughput/documents")
@@ -22,7 +25,7 @@ _TAGS = ("val/", "memory/", "train/loss_epoch", "throughput/documents")
 
 def keep(table: str) -> int:
     """Keep the finished runs of a table, and return how many there are."""
-    runs = list(finished(RUNS / table))
+    runs = [run for run in finished(RUNS / table) if is_tuned(run) or not is_joint(table)]
     for run in runs:
         keep_run(run, KEPT / run.relative_to(RUNS))
     return len(runs)
@@ -36,12 +39,26 @@ def finished(folder: Path) -> Iterator[Path]:
             yield run
 
 
+def is_joint(table: str) -> bool:
+    """Say whether the models of a table are scored with thresholds of their own."""
+    return table.startswith("joint_")
+
+
+def is_tuned(run: Path) -> bool:
+    """Say whether a joint model has been scored since its thresholds were tuned."""
+    scores, tuned = run / "scores" / "test.json", run / "thresholds.json"
+    return tuned.exists() and scores.exists() and scores.stat().st_mtime >= tuned.stat().st_mtime
+
+
 def keep_run(run: Path, target: Path) -> None:
     """Keep one run."""
     for name in _FILES:
         if (run / name).exists():
             _write(target / name, (run / name).read_text())
-    _write_json(target / "run.json", json.loads((run / "run.json").read_text()))
+    record = json.loads((run / "run.json").read_text())
+    if ENCODER.exists() and f"{ENCODER.parent}\n" in (run / "config.yaml").read_text():
+        record["encoder"] = sha256(ENCODER)
+    _write_json(target / "run.json", record)
     for path in sorted((run / "scores").glob("**/*.json")):
         scores = json.loads(path.read_text())
         for level in scores.get("levels", {}).values() if "documents" in path.parts else ():

@@ -13,7 +13,7 @@ from docre.comparison.plot import write_plot
 from docre.comparison.rows import ComparedRow
 from docre.data.writing import atomic_file
 from docre.markdown_text import table as markdown_table
-from study.behind import BEHIND
+from study.behind import trained_cell
 from study.curves import write_curves
 from study.leak import leak_table
 from study.lengths import f1_by_length, headings
@@ -21,7 +21,8 @@ from study.logs import peak_memory, speed
 from study.places import KEPT, REPOSITORY
 from study.ranking import ranking_table
 from study.rates import rates_table
-from study.tables import GRIDS, HEADINGS, LENGTHS, TABLES, Grid, Table
+from study.table import Grid, Table
+from study.tables import GRIDS, HEADINGS, LENGTHS, TABLES
 
 PAGE = REPOSITORY / "docs" / "results.md"
 _BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -31,7 +32,7 @@ PICTURES = ("main", "order")
 # a block with this ending is of the same runs as the table
 _RANKING = "_ranking"
 # what stands beside the scores of a row
-_BESIDE = ("against the first", "runs", "minutes", "docs/s", "GB")
+_BESIDE = ("difference", "runs", "minutes", "docs/s", "GB")
 
 
 def write_page(page: Path = PAGE, kept: Path = KEPT) -> None:
@@ -43,7 +44,7 @@ def write_page(page: Path = PAGE, kept: Path = KEPT) -> None:
         if there := runs_of(TABLES[name], kept):
             chosen = replace(TABLES[name], scores=("f1",))
             picture = page.parent / "images" / f"results_{name}.png"
-            write_plot(compared(chosen, tuple(there.items())), picture)
+            write_plot(compared(chosen, there), picture)
     write_curves(kept, page.parent / "images" / "results_noise.png")
 
 
@@ -76,8 +77,9 @@ def render(name: str, kept: Path = KEPT) -> str:
         return (markdown_table(["", *headings()], rows, numbers=True) + "\n") if rows else ""
     columns = [HEADINGS[score] for score in known.scores]
     titles = ["", *columns, *([] if known.is_bare else _BESIDE)]
-    found = compared(known, tuple(there.items())) if there else None
-    rows = [_row(known, found, cell) for cell in there] if found is not None else []
+    found = compared(known, there) if there else None
+    differing = {} if known.is_bare else differences(known, there)
+    rows = [_row(known, found, cell, differing) for cell in there] if found is not None else []
     written = markdown_table(titles, rows, numbers=True) if rows else ""
     return "\n".join((written, "", *_missing(known, there), _footer(known, found), ""))
 
@@ -119,7 +121,7 @@ def _grid(known: Grid, kept: Path) -> str:
     return f"{markdown_table(titles, rows, numbers=True)}\n\nF1; {command}{missing}.{footer}\n"
 
 
-def _row(known: Table, found: Comparison, cell: str) -> list[str]:
+def _row(known: Table, found: Comparison, cell: str, differing: Mapping[str, str]) -> list[str]:
     label = known.labels[cell]
     row = found.row(label)
     scores = [label, *(number(row.mean(score), row.sd(score)) for score in known.scores)]
@@ -127,7 +129,7 @@ def _row(known: Table, found: Comparison, cell: str) -> list[str]:
         return scores
     return [
         *scores,
-        against(found.tables[0], label, known.scores[0]),
+        differing.get(cell, ""),
         str(len(row.runs)),
         minutes(row),
         *(f"{value:.1f}" if value else "" for value in (speed(row), peak_memory(row))),
@@ -137,19 +139,34 @@ def _row(known: Table, found: Comparison, cell: str) -> list[str]:
 def _missing(known: Table, there: Mapping[str, Path]) -> list[str]:
     """Return a list of the cells that were not run, with their commands."""
     missing = [
-        f"* {label}: `make results ROW={place(known, cell).removesuffix(BEHIND)}`"
+        f"* {label}: `make results ROW={trained_cell(place(known, cell))}`"
         for cell, label in known.labels.items()
         if cell not in there
     ]
     return ["Not run:", "", *missing, ""] if missing else []
 
 
-def compared(known: Table, there: tuple[tuple[str, Path], ...]) -> Comparison:
-    """Return the comparison of the cells that were run, with the first row if that was."""
-    names = {known.labels[cell]: folder for cell, folder in there}
-    first = next(iter(known.labels))
-    baseline = known.labels[first] if first in dict(there) else None
-    return compare(list(names.values()), baseline=baseline, names=names, scores=known.scores)
+def compared(known: Table, there: Mapping[str, Path]) -> Comparison:
+    """Return the comparison of the cells that were run."""
+    names = {known.labels[cell]: folder for cell, folder in there.items()}
+    return compare(list(names.values()), names=names, scores=known.scores)
+
+
+def differences(known: Table, there: Mapping[str, Path]) -> dict[str, str]:
+    """Return how each cell differs from the one it is compared with, if that was run."""
+    score = known.tested or known.scores[0]
+    said = {}
+    for base in dict.fromkeys(map(known.base, there)):
+        others = [cell for cell in there if known.base(cell) == base != cell]
+        if base not in there or not others:
+            continue
+        names = {known.labels[cell]: there[cell] for cell in (base, *others)}
+        found = compare(
+            list(names.values()), baseline=known.labels[base], names=names, scores=(score,)
+        )
+        said[base] = "base"
+        said |= {cell: difference(found.tables[0], known.labels[cell], score) for cell in others}
+    return said
 
 
 def number(mean: float | None, spread: float | None) -> str:
@@ -159,13 +176,17 @@ def number(mean: float | None, spread: float | None) -> str:
     return f"{100 * mean:.1f}" + (f" ± {100 * spread:.1f}" if spread is not None else "")
 
 
-def against(table: ComparisonTable, row: str, score: str) -> str:
-    """Return the difference to the first row in points, with its interval."""
+def difference(table: ComparisonTable, row: str, score: str) -> str:
+    """Return the difference to the baseline in points, with its interval.
+
+    A star is for differences of methods, which single runs say nothing of.
+    """
     tested = table.tested(row, score)
     if tested is None:
         return ""
     low, high = (f"{100 * end:+.1f}" for end in (tested.low, tested.high))
-    star = "*" if table.is_significant(row, score) else ""
+    are_several = all(len(one.runs) > 1 for one in table.rows if one.name in (row, table.baseline))
+    star = "*" if are_several and table.is_significant(row, score) else ""
     return f"{100 * tested.difference:+.1f}{star} ({low} to {high})".replace("*", r"\*")
 
 
@@ -194,6 +215,8 @@ def _facts(found: Comparison) -> str:
         if any(files):
             sums = _said(f"{Path(f['file']).name} {f['xxh3_128'][:8]}" for f in files if f)
             parts.append(f"{what} {sums}")
+    if encoders := _said(record["encoder"][:8] for record in records if "encoder" in record):
+        parts.append(f"encoder {encoders}")
     on = found.tables[0].on
     parts.append(f"scored on {on.documents} documents of {on.file} {(on.checksum or '')[:8]}")
     return (

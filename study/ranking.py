@@ -23,7 +23,12 @@ from docre.outputs import HeadOutput
 from study.prepare import write_json
 
 FILE = "ranking.json"
-TITLES = {"average_precision": "average precision", "best_f1": "best F1"}
+TITLES = {
+    "f1": "F1",
+    "average_precision": "average precision",
+    "best_f1": "best F1",
+    "recall": "recall there",
+}
 
 
 def write_ranking(run: Path) -> None:
@@ -79,23 +84,25 @@ def ranked(margins: NDArray[np.float32], gold: NDArray[np.bool_]) -> dict[str, f
 
 
 def ranking_table(rows: dict[str, Path]) -> str:
-    """Return a table of the kept cells that were ranked.
+    """Return a table of the kept runs that were ranked.
 
     Args:
         rows: Folder of each cell, by what it is called.
     """
     written = []
     for label, folder in rows.items():
-        each = [json.loads(path.read_text()) for path in sorted(folder.glob(f"*/scores/{FILE}"))]
+        each = [_scores(path.parent) for path in sorted(folder.glob(f"*/scores/{FILE}"))]
         if each:
-            f1 = [
-                json.loads(path.read_text())["scores"]["f1"]
-                for path in sorted(folder.glob("*/scores/test.json"))
-            ]
-            columns = [f1, *([one[name] for one in each] for name in TITLES)]
-            written.append([label, *map(_said, columns), _said([one["recall"] for one in each])])
-    titles = ["", "F1", *TITLES.values(), "recall there"]
+            columns = [_said([one[name] for one in each]) for name in TITLES]
+            written.append([label, *columns, str(len(each))])
+    titles = ["", *TITLES.values(), "runs"]
     return markdown_table(titles, written, numbers=True) + "\n" if written else ""
+
+
+def _scores(folder: Path) -> dict[str, float]:
+    """Return what a run was ranked and scored at."""
+    f1 = json.loads((folder / "test.json").read_text())["scores"]["f1"]
+    return {"f1": f1, **json.loads((folder / FILE).read_text())}
 
 
 def _said(values: list[float]) -> str:

@@ -14,7 +14,7 @@ from study.behind import finish
 from study.encoder import keep_encoder
 from study.keep import keep
 from study.page import render
-from study.places import RUNS, SMALL_FOLDER, SWEEPS
+from study.places import RUNS, SMALL_FOLDER, SWEEPS, corpora
 from study.prepare import prepare
 from study.tables import GRIDS, LENGTHS, TABLES, small_cells
 from study.teaching import label
@@ -64,6 +64,7 @@ def small(folder: Path = SMALL_FOLDER) -> int:
 
     All of it happens in a folder of its own, so nothing is taken for a result.
     """
+    os.environ["DOCRE_DATA"] = str(corpora().resolve())
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.chdir(folder)

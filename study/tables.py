@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+
+from study.table import Grid, Table
 
 PAIRS = ("f1", "ign_f1", "precision", "recall", "intra/f1", "inter/f1")
 # where a sentence distance of 6 and more has too few relations to say anything
@@ -33,105 +34,91 @@ HEADINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Table:
-    """One table of the page, made of the runs of one sweep.
-
-    Args:
-        sweep: Name of the sweep, a file of ``cli_configs/results``.
-        labels: What each cell is called, in the order of the rows; ``SWEEP/CELL`` is one of
-            another sweep. The first is what the others are compared with.
-        scores: The columns.
-        small: The cells that ``make results-small`` trains.
-        is_bare: Scores alone, for what stands in another table with its differences and costs.
-    """
-
-    sweep: str
-    labels: Mapping[str, str] = field(repr=False)
-    scores: tuple[str, ...] = PAIRS
-    small: tuple[str, ...] = ()
-    is_bare: bool = False
-
-
-@dataclass(frozen=True)
-class Grid:
-    """F1 over two numbers, made of the runs of one sweep.
-
-    Args:
-        sweep: Name of the sweep.
-        cell: Name of a cell, from its two numbers.
-        rows: The first number.
-        columns: The second one.
-        corner: What they are called.
-    """
-
-    sweep: str
-    cell: str
-    rows: tuple[float, ...]
-    columns: tuple[float, ...]
-    corner: str
-
-    @property
-    def cells(self) -> dict[tuple[float, float], str]:
-        """The cells by their numbers."""
-        pairs = [(row, column) for row in self.rows for column in self.columns]
-        return {pair: self.cell.format(*pair) for pair in pairs}
-
-
 # a cell of the main sweep with this ending is the same system at doubled rates
 DOUBLED = "_x2"
 # each at the rates that the search for rates took
 SYSTEMS = {
     "atlop_x2": "ATLOP",
     "ssr_pu_x2": "SSR-PU",
-    "ttm_slots": "TTM-RE, attention within a pair (slots)",
-    "ttm_pairs": "TTM-RE, attention across the pairs of a document",
+    "ttm_slots_x2": "TTM-RE, attention within a pair (slots)",
+    "ttm_pairs_x2": "TTM-RE, attention across the pairs of a document",
     "docunet": "DocuNet",
-    "kd_docre": "KD-DocRE",
+    "kd_docre_x2": "KD-DocRE",
     "dreeam": "DREEAM",
-    "comm_atlop": "COMM on ATLOP",
-    "comm_docunet": "COMM on DocuNet",
-    "comm_kd_docre": "COMM on KD-DocRE",
-    "ttm_cmm": "TTM-RE with COMM's loss",
+    "comm_atlop_x2": "COMM on ATLOP",
+    "comm_docunet_x2": "COMM on DocuNet",
+    "comm_kd_docre_x2": "COMM on KD-DocRE",
+    "ttm_cmm_x2": "TTM-RE with COMM's loss",
 }
 _LABELS = {"complete": "all labels", "docred": "a third of them", "ext": "a sixth"}
 _LOSSES = {
     "atl": "ATLOP (adaptive threshold)",
     "s_pu": "S-PU",
+    "s_pu_12": "S-PU, told that it is a twelfth",
     "cmm": "concentrated margin",
     "comm": "COMM (reasoning and margin)",
     "ttm": "TTM-RE (memory and S-PU)",
+    "ttm_none": "TTM-RE without memory",
 }
+_LEFT_OUT = {("complete", "s_pu_12"), ("docred", "s_pu_12"), ("complete", "ttm_none")}
+_PN = "PN (S-PU, told that nothing is missing)"
 _BIOMEDICAL = {
     "atlop": "ATLOP",
-    "ssr_pu": "SSR-PU",
-    "ttm": "TTM-RE (memory and S-PU)",
+    "ssr_pu": _PN,
+    "ttm": "PN with TTM-RE's memory",
     "comm": "COMM on ATLOP",
 }
 _JOINT = {
     "grc": "JEREX, relations from entities (GRC)",
-    "mrc": "JEREX, relations from mentions (MRC)",
     "grc_similarity": "GRC with similarity memory",
+    "mrc": "JEREX, relations from mentions (MRC)",
     "mrc_similarity": "MRC with similarity memory",
     "mrc_turing": "MRC with Token Turing memory",
 }
 _PROPORTIONS = (0.2, 0.4, 0.6, 0.8)
-_RATES = ("f1", "precision", "recall")
+_PREDICTED = ("f1", "precision", "recall")
+_SHARES = (100, 50, 25, 10)
+_WRONG = (0, 20, 50)
+
+
+def _noise() -> Iterator[tuple[str, str]]:
+    for labels, said in _LABELS.items():
+        for loss, called in _LOSSES.items():
+            is_complete = labels == "complete"
+            name = _PN if loss == "s_pu" and is_complete else called
+            if (labels, loss) in _LEFT_OUT:
+                continue
+            yield f"{labels}_{loss}", f"{said}: {name}"
+
+
+def _less(loss: str, share: int) -> str:
+    return f"noise/complete_{loss}" if share == 100 else f"{loss}_{share}"
+
+
+def _more(loss: str, share: int) -> str:
+    return f"{loss}_{share}" if share else f"noise/complete_{loss}"
+
+
+_ACROSS = (
+    "pairs_row_order",
+    "pairs_row_order_in_gold_first",
+    "pairs_gold_first",
+    "pairs_gold_first_in_row_order",
+)
+_NOISE = dict(_noise())
+_TRIED = ("atl", "s_pu", "cmm")
 
 TABLES = {
-    "atlop": Table("atlop", {"atlop": "ATLOP, as its published code"}, small=("atlop",)),
-    "encoder": Table("encoder", {"encoder": "ATLOP, incomplete labels"}, small=("encoder",)),
-    "main": Table("main", SYSTEMS, small=("atlop_x2", "ttm_slots")),
+    "atlop": Table("atlop", {"atlop": "ATLOP, as its published code"}, PAIRS, small=("atlop",)),
+    "encoder": Table("encoder", {"encoder": "ATLOP, incomplete labels"}, PAIRS, small=("encoder",)),
+    "main": Table("main", SYSTEMS, PAIRS, small=("atlop_x2", "ttm_slots_x2")),
     "distance": Table("main", SYSTEMS, DISTANCES, is_bare=True),
     "length": Table("main", SYSTEMS, LENGTHS),
     "noise": Table(
         "noise",
-        {
-            f"{labels}_{loss}": f"{said}: {called}"
-            for labels, said in _LABELS.items()
-            for loss, called in _LOSSES.items()
-        },
-        _RATES,
+        _NOISE,
+        _PREDICTED,
+        against={cell: f"{cell.partition('_')[0]}_atl" for cell in _NOISE},
         small=("ext_s_pu",),
     ),
     "memory": Table(
@@ -140,13 +127,14 @@ TABLES = {
             "none": "no memory",
             "slots_1": "1 slot",
             "slots_10": "10 slots",
-            "main/ttm_slots": "200 slots, 4 layers: TTM-RE",
+            "main/ttm_slots_x2": "200 slots, 4 layers: TTM-RE",
             "slots_2000": "2,000 slots",
             "slots_20000": "20,000 slots",
             "prototypes": "two free vectors, no slots",
             "layers_0": "200 slots, no layer",
             "layers_1": "200 slots, 1 layer",
             "layers_2": "200 slots, 2 layers",
+            "layers_3": "200 slots, 3 layers",
         },
         ("f1", "frequent/f1", "long_tail/f1", "macro_f1"),
         small=("prototypes",),
@@ -154,23 +142,26 @@ TABLES = {
     "order": Table(
         "order",
         {
-            "main/ttm_slots": "within a pair, row order",
+            "main/ttm_slots_x2": "within a pair, row order",
             "slots_gold_first": "within a pair, gold first",
+            "slots_gold_first_in_row_order": "the same weights, scored in row order",
             "pairs_row_order": "across 256 pairs, row order",
+            "pairs_row_order_in_gold_first": "these weights, scored gold first",
             "pairs_gold_first": "across 256 pairs, gold first",
-            "pairs_gold_first_in_row_order": "the same weights, scored in row order",
-            "slots_gold_first_in_row_order": "within a pair, gold first, scored in row order",
+            "pairs_gold_first_in_row_order": "these weights, scored in row order",
         },
-        _RATES,
+        _PREDICTED,
+        against=dict.fromkeys(_ACROSS, "pairs_row_order"),
         small=("pairs_gold_first",),
     ),
     "pretrain": Table(
         "pretrain",
         {
             "pretrained_atlop": "ATLOP, automatic labels alone",
+            "pretrained_none": "TTM-RE without memory, automatic labels alone",
             "pretrained_ttm": "TTM-RE, automatic labels alone",
         },
-        _RATES,
+        _PREDICTED,
         small=("pretrained_ttm",),
     ),
     "finetune": Table(
@@ -178,55 +169,73 @@ TABLES = {
         {
             "main/atlop_x2": "ATLOP, human labels alone",
             "atlop": "ATLOP, automatic labels, then human ones",
-            "main/ttm_slots": "TTM-RE, human labels alone",
+            "memory/none": "TTM-RE without memory, human labels alone",
+            "none": "TTM-RE without memory, both",
+            "main/ttm_slots_x2": "TTM-RE, human labels alone",
             "ttm": "TTM-RE, both, its memory goes on learning",
             "ttm_frozen_memory": "TTM-RE, both, its memory frozen",
         },
         ("f1", "ign_f1", "precision", "recall"),
+        against={
+            **dict.fromkeys(("memory/none", "none"), "memory/none"),
+            **dict.fromkeys(("main/ttm_slots_x2", "ttm", "ttm_frozen_memory"), "main/ttm_slots_x2"),
+        },
         small=("ttm_frozen_memory",),
     ),
     "curve": Table(
         "curve",
         {
-            f"noise/complete_{loss}" if share == 100 else f"{loss}_{share}": (
-                f"{share} % of the labels: {_LOSSES[loss]}"
-            )
-            for share in (100, 50, 25, 10)
-            for loss in ("atl", "s_pu", "cmm")
+            _less(loss, share): f"{share} % of the labels: "
+            + (_PN if loss == "s_pu" and share == 100 else _LOSSES[loss])
+            for share in _SHARES
+            for loss in _TRIED
         },
-        _RATES,
+        _PREDICTED,
+        against={_less(loss, share): _less("atl", share) for loss in _TRIED for share in _SHARES},
         small=("s_pu_10",),
     ),
     "wrong": Table(
         "wrong",
         {
-            f"{loss}_{share}" if share else f"noise/complete_{loss}": (
-                f"{share} wrong labels for 100 true ones: {_LOSSES[loss]}"
-            )
-            for share in (0, 20, 50)
-            for loss in ("atl", "s_pu", "cmm")
+            _more(loss, share): f"{share} wrong labels for 100 true ones: "
+            + (_PN if loss == "s_pu" else _LOSSES[loss])
+            for share in _WRONG
+            for loss in _TRIED
         },
-        _RATES,
+        _PREDICTED,
+        against={_more(loss, share): _more("atl", share) for loss in _TRIED for share in _WRONG},
         small=("cmm_20",),
     ),
     "comm": Table(
         "comm",
         {
-            "main/atlop_x2": "adaptive threshold: ATLOP",
+            "main/atlop_x2": "ATLOP: adaptive threshold, grouped bilinear classifier",
+            "atl_none": "adaptive threshold, features of a pair",
             "atl_token": "adaptive threshold, reasoning over tokens",
             "atl_full": "adaptive threshold, full reasoning",
+            "cmm_none": "concentrated margin (A), features of a pair",
             "cmm_token": "concentrated margin (A), reasoning over tokens",
-            "main/comm_atlop": "concentrated margin (A), full reasoning: COMM",
+            "main/comm_atlop_x2": "concentrated margin (A), full reasoning: COMM",
+            "cmm_full_head_rate": "the same, reasoning learns five times as fast",
         },
         ("f1", "ign_f1", "precision", "recall"),
         small=("cmm_token",),
     ),
-    "cdr": Table("cdr", _BIOMEDICAL, _RATES, small=("ttm",)),
-    "chemdisgene": Table("chemdisgene", _BIOMEDICAL, _RATES, small=("comm",)),
+    "cdr": Table("cdr", _BIOMEDICAL, _PREDICTED, small=("ttm",)),
+    "chemdisgene": Table("chemdisgene", _BIOMEDICAL, _PREDICTED, small=("comm",)),
     "joint_cdr": Table(
         "joint_cdr",
+        _JOINT,
+        JOINT,
+        against=dict.fromkeys(("mrc", "mrc_similarity", "mrc_turing"), "mrc"),
+        tested="relation_strict_f1",
+        small=("grc_similarity",),
+    ),
+    "joint_memory": Table(
+        "joint_cdr",
         {
-            **_JOINT,
+            "mrc_similarity": "MRC with similarity memory: half of the updates without reading, "
+            "slots of 384, inverse reads, bilinear",
             **{f"warmup_{p}": f"reading begins after {p} of the updates" for p in _PROPORTIONS},
             "slot_width_32": "slots of 32 numbers",
             "slot_width_64": "slots of 64",
@@ -237,9 +246,16 @@ TABLES = {
             "similarity_cosine": "cosine",
         },
         JOINT,
-        small=("grc_similarity",),
+        tested="relation_strict_f1",
     ),
-    "joint_redocred": Table("joint_redocred", _JOINT, JOINT, small=("mrc_turing",)),
+    "joint_redocred": Table(
+        "joint_redocred",
+        _JOINT,
+        JOINT,
+        against=dict.fromkeys(("mrc", "mrc_similarity", "mrc_turing"), "mrc"),
+        tested="relation_strict_f1",
+        small=("mrc_turing",),
+    ),
 }
 
 # the sweeps whose runs are ranked too, see study/ranking.py

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+from study.origin import is_made, remember
 from study.places import DATA, RUNS
 from study.prepare import write_json
 
@@ -23,7 +24,7 @@ def label(limit: int | None = None) -> None:
     Raises:
         SystemExit: If the teacher has not been trained.
     """
-    if PRETRAINING.exists():
+    if is_made(PRETRAINING, TEACHER):
         return
     if not (TEACHER / "scores" / "test.json").exists():
         raise SystemExit(f"no teacher in {TEACHER}; train it first: make results ROW=main/atlop_x2")
@@ -35,6 +36,7 @@ def label(limit: int | None = None) -> None:
     subprocess.run([sys.executable, "-m", "docre", *words], check=True)
     documents = with_labels(documents, json.loads(found.read_text()))
     write_json(PRETRAINING, [*documents, *json.loads((folder / "pretrain_446.json").read_text())])
+    remember(PRETRAINING, TEACHER)
 
 
 def with_labels(

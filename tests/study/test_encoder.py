@@ -37,3 +37,9 @@ def test_the_weights_are_those_of_the_run(tmp_path):
     before = (target / "model.safetensors").stat().st_mtime_ns
     keep_encoder(copied, target)
     assert (target / "model.safetensors").stat().st_mtime_ns == before
+    with (copied / "checkpoints/best.ckpt").open("ab") as file:
+        file.write(b"trained again")
+    with pytest.raises(SystemExit, match=r"was made of another training than .* has now"):
+        keep_encoder(copied, target)
+    shutil.rmtree(copied / "checkpoints")
+    keep_encoder(copied, target)  # nothing is left to make it of

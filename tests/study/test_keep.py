@@ -1,5 +1,6 @@
 """What stays of a run: small, without words of documents, and as good to compare."""
 
+import hashlib
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from docre.comparison import compare
+from study import keep
 from study.keep import keep_run
 from study.logs import scalars
 from tests.comparison.folders import DOCUMENTS, config_of, scores_of, write_run
@@ -48,6 +50,20 @@ def test_a_copy_compares_as_the_run(runs):
     tested = [one.tables[0].tested("b", "f1") for one in (found, kept)]
     assert tested[0] == tested[1]
     assert tested[0].difference > 0
+
+
+def test_the_encoder_that_a_run_began_with(runs, monkeypatch):
+    monkeypatch.setattr(keep, "ENCODER", runs / "encoder" / "model.safetensors")
+    keep.ENCODER.parent.mkdir()
+    keep.ENCODER.write_bytes(b"weights")
+    first, second = runs / "runs/0", runs / "runs/1"
+    with (first / "config.yaml").open("a") as file:
+        file.write(f"weights: {keep.ENCODER.parent}\n")
+    for run in (first, second):
+        keep_run(run, runs / "again" / run.name)
+    records = [json.loads((runs / f"again/{n}/run.json").read_text()) for n in (0, 1)]
+    assert records[0].pop("encoder") == hashlib.sha256(b"weights").hexdigest()
+    assert records == [json.loads((run / "run.json").read_text()) for run in (first, second)]
 
 
 def test_no_document_and_no_single_relation_is_named(runs):

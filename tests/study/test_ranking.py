@@ -58,8 +58,11 @@ def test_a_table_of_what_was_ranked(tmp_path):
             (folder / "test.json").write_text(json.dumps({"scores": {"f1": seed / 100}}))
             made = {"average_precision": 0.25, "best_f1": seed / 100, "recall": 0.75}
             (folder / "ranking.json").write_text(json.dumps(made))
+    # scored, but not ranked yet: of no row
+    (tmp_path / "two/seed_68/scores").mkdir(parents=True)
+    (tmp_path / "two/seed_68/scores/test.json").write_text(json.dumps({"scores": {"f1": 0.1}}))
     rows = {"Two": tmp_path / "two", "None": tmp_path / "none"}
     assert ranking_table(rows).splitlines()[2:] == [
-        "| Two | 66.5 ± 0.7 | 25.0 ± 0.0 | 66.5 ± 0.7 | 75.0 ± 0.0 |"
+        "| Two | 66.5 ± 0.7 | 25.0 ± 0.0 | 66.5 ± 0.7 | 75.0 ± 0.0 | 2 |"
     ]
     assert ranking_table({"None": tmp_path / "none"}) == ""

@@ -1,6 +1,6 @@
 """Which commands make a table, and what is done behind them."""
 
-import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from docre.chain.state import StageState
 from docre.sweep.work import write_run
 from study import behind, running
+from study.keep import keep
 from study.places import RUNS
 from study.tables import TABLES
 
@@ -17,6 +18,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(running, "prepare", lambda: None)
     monkeypatch.setattr(running, "keep_encoder", lambda: None)
+    monkeypatch.setenv("DOCRE_DATA", "")
 
 
 @pytest.fixture
@@ -49,35 +51,49 @@ def test_a_table_and_a_row(commands, capsys):
         running.run("mian/atlop", 1)
 
 
-def test_gold_first_is_scored_in_row_order_too(commands):
-    run = finished("order/pairs_gold_first/seed_66")
-    finished("order/pairs_row_order/seed_66")
-    finished("order/pairs_gold_first/seed_67", "interrupted")
+@pytest.mark.parametrize(
+    ("cell", "other", "order"),
+    [
+        ("pairs_gold_first", "pairs_gold_first_in_row_order", "row_major"),
+        ("pairs_row_order", "pairs_row_order_in_gold_first", "gold_first"),
+    ],
+)
+def test_each_order_is_scored_in_the_other_one_too(commands, cell, other, order):
+    finished(f"order/{cell}/seed_66")
+    finished(f"order/{cell}/seed_67", "interrupted")
     assert behind.finish("order", RUNS) == 0
-    target = Path(f"{run.parent}{behind.BEHIND}") / run.name
-    assert commands == [("test", "--run", str(target), behind.ROW_ORDER)]
+    target = RUNS / "order" / other / "seed_66"
+    option = f"--data.init_args.batches.pair_order={order}"
+    assert commands == [("test", "--run", str(target), option)]
     assert (target / "checkpoints/best.ckpt").read_text() == "weights"
     assert not (target / "scores").exists()
     (target / "scores").mkdir()
     (target / "scores/test.json").write_text("{}")
-    assert behind.finish("order", RUNS) == 0
+    assert behind.finish("order", RUNS) == 0  # what was scored in the other order least of all
     assert len(commands) == 1
+    assert [behind.trained_cell(name) for name in (cell, other)] == [cell, cell]
 
 
 def test_joint_models_are_tuned_once(commands):
     run = finished("joint_cdr/mrc/seed_112")
     assert behind.finish("joint_cdr", RUNS) == 0
     assert commands == [("tune", "--run", str(run)), ("test", "--run", str(run))]
-    (run / "thresholds.json").write_text(json.dumps({}))
+    assert keep("joint_cdr") == 0
+    (run / "thresholds.json").write_text("{}")
+    os.utime(run / "scores/test.json", (1, 1))
+    assert behind.finish("joint_cdr", RUNS) == 0  # cut short between tuning and scoring
+    assert len(commands) == 4
+    (run / "scores/test.json").touch()
     assert behind.finish("joint_cdr", RUNS) == 0
-    assert len(commands) == 2
-    assert behind.finish("main", RUNS) == 0
+    assert len(commands) == 4
 
 
 def test_in_little_every_sweep_is_run_in_a_folder_of_its_own(commands, monkeypatch, tmp_path):
+    monkeypatch.setattr(running, "corpora", lambda: Path("corpora"))
     monkeypatch.setattr(running, "label", lambda limit: commands.append(("label", limit)))
     assert running.small(Path("apart")) == 0
     assert Path.cwd() == tmp_path / "apart"
+    assert os.environ["DOCRE_DATA"] == str(tmp_path / "corpora")
     swept = [words[0] for words in commands]
     assert set(swept) == {table.sweep for table in TABLES.values()} | {"label"}
     assert ("label", 60) in commands

@@ -7,7 +7,7 @@ import pytest
 
 from docre.configs import config_folder, config_names, summary
 from docre.sweep.sweep_file import read_sweep
-from study.behind import BEHIND
+from study.behind import trained_cell
 from study.page import PAGE, place, with_tables
 from study.places import KEPT, SWEEPS
 from study.rates import dev_f1, rates_table
@@ -26,10 +26,16 @@ def test_a_table_has_cells_of_sweeps(name):
     table = TABLES[name]
     for label in table.labels:
         sweep, _, cell = place(table, label).partition("/")
-        assert cell.removesuffix(BEHIND) in cells_of(sweep)
+        assert trained_cell(cell) in cells_of(sweep)
     assert set(table.small) <= cells_of(table.sweep)
     assert set(table.scores) <= {*HEADINGS, *LENGTHS}
     assert len(set(table.labels.values())) == len(table.labels)
+    # what a row is compared with is the nearest one above that is compared with nothing
+    base = next(iter(table.labels))
+    for cell in table.labels:
+        base = cell if table.base(cell) == cell else base
+        assert table.base(cell) == base
+    assert {*table.against, table.base(cell)} <= set(table.labels)
     assert len(read_sweep(SWEEPS / f"{table.sweep}.yaml").seeds) >= 3 or name == "encoder"
 
 
