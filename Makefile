@@ -66,7 +66,7 @@ types: $(INSTALLED)  ## mypy --strict on the package
 quickstart: $(INSTALLED)  ## synthetic corpus, training, scores on held-out documents, predictions
 	BIN=$(BIN) sh examples/quickstart.sh
 
-results: $(INSTALLED)  ## a table of docs/results.md, TABLE=main, or a row, ROW=main/atlop
+results: $(INSTALLED)  ## a table of docs/results.md, TABLE=main, or a row, ROW=main/atlop_x2
 	@test -n "$(ROW)$(TABLE)" || { echo "make results TABLE=NAME or ROW=NAME/ROW:"; $(BIN)/python -m study run --help; exit 2; }
 	$(BIN)/python -m study run $(or $(ROW),$(TABLE)) --jobs $(or $(JOBS),2)
 

@@ -67,6 +67,17 @@ def test_each_system_has_the_rates_that_were_better_where_they_were_searched():
             assert cell.endswith(DOUBLED) == (better == DOUBLED), (cell, found)
 
 
+@pytest.mark.parametrize("name", [name for name in TABLES if TABLES[name].sweep != "main"])
+def test_the_rows_of_a_table_learn_at_the_same_rates(name):
+    """But for the main table, where each system has those that were searched for it."""
+    doubled = set()
+    for label in TABLES[name].labels:
+        sweep, _, cell = place(TABLES[name], label).partition("/")
+        known = {one.name: one for one in read_sweep(SWEEPS / f"{sweep}.yaml").cells}
+        doubled.add("results/double_rates.yaml" in known[trained_cell(cell)].configs)
+    assert len(doubled) == 1
+
+
 def test_the_table_of_rates(tmp_path):
     for cell, f1 in {"atlop": 0.5, "atlop_x2": 0.625, "ssr_pu": 0.25}.items():
         folder = tmp_path / "main" / cell / "seed_66" / "scores"
