@@ -1,23 +1,25 @@
-"""The encoder that all pair systems of the page begin with."""
+"""The encoders that pair systems of the page begin with."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from study.keep import ENCODER
 from study.origin import is_made, remember, sha256
-from study.places import RUNS
-
-TRAINED = RUNS / "encoder" / "encoder" / "seed_66"
+from study.places import ENCODERS, RUNS, WEIGHTS
 
 
-def keep_encoder(run: Path = TRAINED, target: Path = ENCODER.parent) -> None:
+def keep_encoder_of(cell: str) -> None:
+    """Write the encoder of a cell of the encoder table, if it is not there yet."""
+    keep_encoder(RUNS / "encoder" / cell / "seed_66", ENCODERS[cell])
+
+
+def keep_encoder(run: Path, target: Path) -> None:
     """Write the encoder of a run as a folder that transformers reads, and nothing of its head.
 
     Raises:
         SystemExit: If it has not been trained.
     """
-    weights = target / ENCODER.name
+    weights = target / WEIGHTS
     if is_made(weights, run):
         return
     if not (run / "scores" / "test.json").exists():

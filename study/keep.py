@@ -14,10 +14,8 @@ from typing import Any
 from docre.data.writing import atomic_file
 from docre.sweep.work import read_run
 from study.origin import sha256
-from study.places import DATA, KEPT, RUNS
+from study.places import ENCODERS, KEPT, RUNS, WEIGHTS
 
-# the weights that pair systems begin with; they are of no run, so no run says which
-ENCODER = DATA / "encoder" / "model.safetensors"
 _FILES = ("config.yaml", "sweep_run.json")
 # behind each epoch; steps in between are many and noisy
 _TAGS = ("val/", "memory/", "train/loss_epoch", "throughput/documents")
@@ -56,8 +54,11 @@ def keep_run(run: Path, target: Path) -> None:
         if (run / name).exists():
             _write(target / name, (run / name).read_text())
     record = json.loads((run / "run.json").read_text())
-    if ENCODER.exists() and f"{ENCODER.parent}\n" in (run / "config.yaml").read_text():
-        record["encoder"] = sha256(ENCODER)
+    config = (run / "config.yaml").read_text()
+    for folder in ENCODERS.values():
+        # the weights are of no run that stays, so no run says which they were
+        if f"{folder}\n" in config and (folder / WEIGHTS).exists():
+            record["encoder"] = sha256(folder / WEIGHTS)
     _write_json(target / "run.json", record)
     for path in sorted((run / "scores").glob("**/*.json")):
         scores = json.loads(path.read_text())

@@ -10,6 +10,9 @@ SWEEPS = REPOSITORY / "cli_configs" / "results"
 KEPT = REPOSITORY / "study" / "runs"
 DATA = Path("data/results")
 RUNS = Path("runs/results")
+# the encoders that pair systems begin with, by the cell of the encoder table that made them
+ENCODERS = {"encoder": DATA / "encoder", "s_pu": DATA / "encoder_s_pu"}
+WEIGHTS = "model.safetensors"
 SMALL_FOLDER = Path("runs/results_small")
 
 

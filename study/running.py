@@ -11,7 +11,7 @@ from time import monotonic
 
 from docre.sweep.sweep_file import read_sweep
 from study.behind import finish
-from study.encoder import keep_encoder
+from study.encoder import keep_encoder_of
 from study.keep import keep
 from study.page import render
 from study.places import RUNS, SMALL_FOLDER, SWEEPS, corpora
@@ -53,8 +53,10 @@ def before(table: str, limit: int | None = None) -> None:
         table: Name of the table.
         limit: Label only so many documents.
     """
-    if table not in FROM_MINILM:
-        keep_encoder()
+    if table == "control":
+        keep_encoder_of("s_pu")
+    elif table not in FROM_MINILM:
+        keep_encoder_of("encoder")
     if table == "pretrain":
         label(limit)
 

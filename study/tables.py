@@ -110,10 +110,29 @@ _TRIED = ("atl", "s_pu", "cmm")
 
 TABLES = {
     "atlop": Table("atlop", {"atlop": "ATLOP, as its published code"}, PAIRS, small=("atlop",)),
-    "encoder": Table("encoder", {"encoder": "ATLOP, incomplete labels"}, PAIRS, small=("encoder",)),
+    "encoder": Table(
+        "encoder",
+        {"encoder": "ATLOP, incomplete labels", "s_pu": "S-PU, incomplete labels: the control's"},
+        PAIRS,
+        small=("encoder", "s_pu"),
+    ),
     "main": Table("main", SYSTEMS, PAIRS, small=("atlop_x2", "ttm_slots_x2")),
     "distance": Table("main", SYSTEMS, DISTANCES, is_bare=True),
     "length": Table("main", SYSTEMS, LENGTHS),
+    "control": Table(
+        "control",
+        {
+            "main/atlop_x2": "ATLOP, from ATLOP's encoder",
+            "main/ssr_pu_x2": "SSR-PU, from ATLOP's encoder",
+            "main/ttm_slots_x2": "TTM-RE, from ATLOP's encoder",
+            "atlop": "ATLOP, from S-PU's encoder",
+            "ssr_pu": "SSR-PU, from S-PU's encoder",
+            "ttm_slots": "TTM-RE, from S-PU's encoder",
+        },
+        PAIRS,
+        against=dict.fromkeys(("atlop", "ssr_pu", "ttm_slots"), "atlop"),
+        small=("ssr_pu",),
+    ),
     "noise": Table(
         "noise",
         _NOISE,

@@ -53,12 +53,13 @@ def test_a_copy_compares_as_the_run(runs):
 
 
 def test_the_encoder_that_a_run_began_with(runs, monkeypatch):
-    monkeypatch.setattr(keep, "ENCODER", runs / "encoder" / "model.safetensors")
-    keep.ENCODER.parent.mkdir()
-    keep.ENCODER.write_bytes(b"weights")
+    folder = runs / "encoder_s_pu"
+    monkeypatch.setattr(keep, "ENCODERS", {"encoder": runs / "encoder", "s_pu": folder})
+    folder.mkdir()
+    (folder / keep.WEIGHTS).write_bytes(b"weights")
     first, second = runs / "runs/0", runs / "runs/1"
     with (first / "config.yaml").open("a") as file:
-        file.write(f"weights: {keep.ENCODER.parent}\n")
+        file.write(f"weights: {folder}\n")
     for run in (first, second):
         keep_run(run, runs / "again" / run.name)
     records = [json.loads((runs / f"again/{n}/run.json").read_text()) for n in (0, 1)]

@@ -17,7 +17,7 @@ from study.tables import TABLES
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(running, "prepare", lambda: None)
-    monkeypatch.setattr(running, "keep_encoder", lambda: None)
+    monkeypatch.setattr(running, "keep_encoder_of", lambda cell: None)
     monkeypatch.setenv("DOCRE_DATA", "")
 
 
