@@ -106,8 +106,8 @@ COMMANDS = {
         ("console",),
     ),
     "tune": Command(
-        "docre.joint_tuning.command:tune_run",
-        "tune the thresholds of a joint model on its development documents",
+        "docre.tune_command:tune_run",
+        "tune the thresholds of a model on its development documents",
         ("console",),
     ),
 }

@@ -72,15 +72,28 @@ class Decoded:
         return self.pair.shape[0]
 
 
+@dataclass(frozen=True, slots=True)
+class PairThresholds:
+    """What moves the thresholds of all pairs.
+
+    Args:
+        shift: How much higher they are than training has them.
+    """
+
+    shift: float
+
+
 class Decoder(ABC):
     """Base of all decoders.
 
     Args:
         top_k: Most relations of a pair, ties aside; 0 or less for no cap.
+        shift: How much higher the threshold of every pair is than training has it.
     """
 
-    def __init__(self, top_k: int = 0) -> None:
+    def __init__(self, top_k: int = 0, shift: float = 0.0) -> None:
         self.top_k = top_k
+        self.shift = shift
 
     @abstractmethod
     def mask(self, logits: Tensor) -> Tensor:
@@ -102,7 +115,8 @@ class Decoder(ABC):
         return Decoded(pair, relation, score, score - self.threshold(logits)[pair])
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(top_k={self.top_k})"
+        shift = f", shift={self.shift}" if self.shift else ""
+        return f"{type(self).__name__}(top_k={self.top_k}{shift})"
 
 
 class ThresholdDecoder(Decoder):
@@ -112,15 +126,19 @@ class ThresholdDecoder(Decoder):
         top_k: Most relations of a pair, the threshold counted among them; 0 or less for no cap.
             Published: 4 on DocRED and 1 on CDR and GDA with adaptive thresholding, none with
             positive-unlabelled risks.
+        shift: How much higher the threshold of every pair is than the model has it; below 0, more
+            is predicted. ``docre tune`` finds it.
     """
 
     def mask(self, logits: Tensor) -> Tensor:
         """Return which relations are predicted, as a mask [P, R]."""
+        if self.shift:
+            logits = torch.cat((logits[:, :1] + self.shift, logits[:, 1:]), dim=1)
         return above_threshold(logits, self.top_k)
 
     def threshold(self, logits: Tensor) -> Tensor:
-        """Return column 0, [P]."""
-        return logits[:, 0]
+        """Return column 0, shifted, [P]."""
+        return logits[:, 0] + self.shift
 
 
 class ZeroDecoder(Decoder):
@@ -128,12 +146,14 @@ class ZeroDecoder(Decoder):
 
     Args:
         top_k: Most classes of a pair, "no relation" counted among them; 0 or less for no cap.
+        shift: How much higher than 0 the threshold is; below 0, more is predicted. ``docre tune``
+            finds it.
     """
 
     def mask(self, logits: Tensor) -> Tensor:
         """Return which relations are predicted, as a mask [P, R]."""
-        return above_zero(logits, self.top_k)
+        return _above(logits, logits.new_full((), self.shift), self.top_k)
 
     def threshold(self, logits: Tensor) -> Tensor:
-        """Return zeros, [P]."""
-        return logits.new_zeros(logits.shape[0])
+        """Return the shift, [P]."""
+        return logits.new_full(logits.shape[:1], self.shift)

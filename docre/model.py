@@ -14,7 +14,7 @@ from docre.base_model import DocumentModel, EncoderFactory, said_of
 from docre.batch import Batch
 from docre.data.modules.base import DocREDataModule
 from docre.data.sampling import distributed_place
-from docre.decoding import Decoder, ThresholdDecoder
+from docre.decoding import Decoder, PairThresholds, ThresholdDecoder
 from docre.distillation.teacher import TeacherFactory
 from docre.encoder import Encoder
 from docre.heads.base import HeadFactory
@@ -101,6 +101,11 @@ class DocREModel(DocumentModel):
         self._predicted = torch.zeros(())  # triples, in this epoch of training so far
         # whether every document of the split that is scored is labelled; unknown without our data
         self.all_labelled: bool | None = None
+
+    @property
+    def thresholds(self) -> PairThresholds | None:
+        """What moves the learned thresholds; ``None`` where nothing does."""
+        return PairThresholds(self.decoder.shift) if self.decoder.shift else None
 
     def make_parts(self, width: int, priors: Tensor) -> None:
         """Make head and loss; see the base class."""

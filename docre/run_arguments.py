@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -150,14 +149,12 @@ def _of_run(folder: Path, given: list[str]) -> list[str]:
 
 
 def _tuned(folder: Path, checkpoint: Path) -> list[str]:
-    """Return the thresholds that docre tune found for a joint model, as options."""
+    """Return the thresholds that docre tune found, as options."""
     if not (folder / "thresholds.json").is_file():
         return []
-    from docre.joint_tuning.thresholds_file import read_thresholds
+    from docre.thresholds_file import threshold_options
 
-    found = read_thresholds(folder, checkpoint)
-    thresholds = {} if found is None else asdict(found)
-    return [f"--model.thresholds.{name}={value!r}" for name, value in thresholds.items()]
+    return threshold_options(folder, checkpoint)
 
 
 def _own_documents(path: str, run: Path) -> list[str]:

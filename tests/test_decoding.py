@@ -55,6 +55,28 @@ def test_equal_to_the_threshold_is_not_above():
     assert not above_zero(torch.tensor([[1.0, 0.0, -0.5]])).any()
 
 
+@given(
+    rows=st.integers(2, 5).flatmap(
+        lambda width: st.lists(st.lists(VALUES, min_size=width, max_size=width), min_size=1)
+    ),
+    top_k=st.integers(-1, 5),
+    shift=st.sampled_from([-1.5, -0.5, 0.0, 0.5, 2.0]),
+)
+def test_a_shift_moves_the_threshold_and_nothing_else(rows, top_k, shift):
+    """Column 0 takes its place among the largest where it is moved to."""
+    logits = torch.tensor(rows, dtype=torch.float64)
+    moved = logits.clone()
+    moved[:, 0] += shift
+    decoder = ThresholdDecoder(top_k, shift)
+    assert decoder.mask(logits).tolist() == above_threshold(moved, top_k).tolist()
+    torch.testing.assert_close(decoder.threshold(logits), moved[:, 0], equal_nan=True)
+    zero = ZeroDecoder(0, shift)
+    assert zero.mask(logits).tolist() == (logits[:, 1:] > shift).tolist()
+    assert zero.threshold(logits).tolist() == [shift] * len(rows)
+    for each in (decoder, zero):
+        assert (each.decode(logits).margin > 0).all()
+
+
 def test_column_0_competes():
     logits = torch.tensor([[3.0, 2.0, 1.0]])
     assert above_zero(logits, 1).tolist() == [[False, False]]

@@ -3,13 +3,14 @@
 import json
 import os
 import time
+from itertools import groupby
 
 import pytest
 
-from docre.configs import config_folder, config_names, find_config, summary
+from docre.configs import KINDS, config_folder, config_names, find_config, kind_of, summary
 from docre.errors import DocreError
-from docre.joint_tuning.thresholds_file import write_thresholds
 from docre.run_arguments import expand
+from docre.thresholds_file import write_thresholds
 
 
 @pytest.fixture
@@ -71,8 +72,9 @@ def test_all_packaged_configurations_are_found_and_described(tmp_path, monkeypat
         for typed in (name, name.removesuffix(".yaml")):
             assert find_config(typed) == config_folder() / name
         assert summary(config_folder() / name), name
-    depths = [name.count("/") for name in names]
-    assert depths == sorted(depths)
+    kinds = [kind_of(name) for name in names]
+    assert list(dict.fromkeys(kinds)) == list(KINDS)  # systems first, and each kind in one piece
+    assert len(list(groupby(kinds))) == len(KINDS)
 
 
 def test_a_misspelt_name_gets_hints():

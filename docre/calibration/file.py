@@ -56,7 +56,7 @@ def read_calibration(
     Args:
         run: Its folder.
         checkpoint: The checkpoint that is used.
-        thresholds: Those of a joint model, which its margins are counted from.
+        thresholds: Those that margins are counted from; ``None`` for what a pair model learned.
 
     Raises:
         DocreError: If the file cannot be read.

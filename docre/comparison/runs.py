@@ -109,6 +109,13 @@ def read_scores(run: TrainedRun, split: Split) -> ScoredRun | None:
         return _logged(run) if split == "dev" else None
 
 
+def _configured_thresholds(model: Mapping[str, Any]) -> list[object]:
+    """Return thresholds as scores would name them, of a joint model and of a pair model."""
+    decoder = model.get("decoder")
+    arguments = decoder.get("init_args") if isinstance(decoder, Mapping) else None
+    return [model.get("thresholds"), {"shift": (arguments or {}).get("shift")}]
+
+
 def _scored(run: TrainedRun, path: Path, body: Mapping[str, Any], split: Split) -> ScoredRun:
     scores: dict[str, float] = body["scores"]
     if not all(isinstance(value, int | float) for value in scores.values()):
@@ -118,8 +125,7 @@ def _scored(run: TrainedRun, path: Path, body: Mapping[str, Any], split: Split) 
     checkpoint = Path((body.get("checkpoint") or {}).get("file", "best.ckpt")).name
     if checkpoint != "best.ckpt":
         notes.append(f"scores of {checkpoint}, not of the epoch that was kept")
-    configured = run.config.get("model", {}).get("thresholds")
-    if body.get("thresholds") not in (None, configured):
+    if body.get("thresholds") not in (None, *_configured_thresholds(run.config.get("model", {}))):
         notes.append("thresholds tuned on the development split")
     counts: Levels = {}
     where = counts_path(path)

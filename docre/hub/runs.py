@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def read_run(path: Path, *, offline: bool = False, allow: Sequence[str] = ()) -> ModelContents:
     """Read the best checkpoint of a run, else its last, or the one that is named.
 
-    Tuned thresholds of a joint model and a calibration are taken if they belong to it.
+    Tuned thresholds and a calibration are taken if they belong to it.
 
     Args:
         path: Folder of the run, or a checkpoint in its folder ``checkpoints``.
@@ -87,7 +87,7 @@ def _recipe(run: Path, checkpoint: Path, known: Mapping[str, Any]) -> tuple[dict
     recipe = predicting_recipe(
         ours.get("model_class", "docre.model.DocREModel"),
         ours.get("model", "DocREModel"),
-        training | _tuned(run, checkpoint, ours),
+        training | _tuned(run, checkpoint, training),
         ours["encoder_config"],
     )
     return training, recipe
@@ -136,17 +136,21 @@ def _checkpoint(path: Path) -> Path:
     return checkpoint
 
 
-def _tuned(run: Path, checkpoint: Path, known: Mapping[str, Any]) -> dict[str, Any]:
-    if known.get("model") != "JointModel":
-        return {}
-    from docre.joint_tuning.thresholds_file import read_thresholds
+def _tuned(run: Path, checkpoint: Path, training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a training that tuned thresholds stand in for."""
+    from docre.thresholds_file import read_thresholds
 
     found = read_thresholds(run, checkpoint)
-    return {} if found is None else {"thresholds": asdict(found)}
+    if found is None:
+        return {}
+    if "shift" not in found:
+        return {"thresholds": found}
+    decoder = training["decoder"]
+    return {"decoder": {**decoder, "init_args": {**(decoder.get("init_args") or {}), **found}}}
 
 
 def _thresholds(model: DocumentModel) -> dict[str, float] | None:
-    """Return what the margins of a joint model are counted from."""
+    """Return what margins are counted from, where it is not what a pair model learned."""
     found = getattr(model, "thresholds", None)
     return None if found is None else asdict(found)
 

@@ -13,9 +13,9 @@ from docre.calibration.file import read_calibration
 from docre.calibration.judged import judge
 from docre.errors import DocreError
 from docre.joint import JointThresholds
-from docre.joint_tuning.thresholds_file import write_thresholds
 from docre.scoring.extraction import extractions
 from docre.scoring.joint import items
+from docre.thresholds_file import write_thresholds
 from tests.hub.runs import batches_of, trained
 
 

@@ -19,7 +19,7 @@ from docre.errors import DocreError
 from docre.hub import from_pretrained, read_model, save_pretrained
 from docre.hub.command import export
 from docre.joint import JointThresholds
-from docre.joint_tuning.thresholds_file import write_thresholds
+from docre.thresholds_file import write_thresholds
 from tests.hub.runs import batches_of
 from tests.test_training import quietly
 

@@ -13,12 +13,12 @@ from docre.data.cache import file_hash
 from docre.errors import DocreError
 from docre.joint import JointThresholds
 from docre.joint_model import JointModel
-from docre.joint_tuning.command import tune_run
 from docre.joint_tuning.dev_split import DevSplit
 from docre.joint_tuning.levels import links
 from docre.joint_tuning.steps import Steps, at_least, best_threshold
 from docre.opened_run import open_run
 from docre.scoring.joint import score_joint
+from docre.tune_command import tune_run
 from tests.test_training import TINY, quietly
 
 ENCODER_AND_DATA = (
@@ -195,7 +195,7 @@ def test_thresholds_of_another_checkpoint(runs, caplog):
 
 
 def test_errors(runs):
-    with pytest.raises(DocreError, match="docre tune needs a trained joint model: --run FOLDER"):
+    with pytest.raises(DocreError, match="docre tune needs a trained model: --run FOLDER"):
         tune_run()
     with pytest.raises(DocreError, match="no such run folder: nowhere"):
         tune_run(Path("nowhere"))
@@ -206,13 +206,3 @@ def test_errors(runs):
     del without.data.files["dev"]
     with pytest.raises(DocreError, match="the run has no dev file to tune thresholds on"):
         DevSplit(without)
-
-
-def test_a_pair_model(tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    known = {"model": "DocREModel", "model_class": "docre.model.DocREModel", "encoder_config": None}
-    checkpoint = {"docre": known, "state_dict": {}}
-    torch.save(checkpoint, tmp_path / "checkpoints" / "best.ckpt")
-    (tmp_path / "config.yaml").write_text(TINY)
-    with pytest.raises(DocreError, match="is a run of DocREModel; this is about JointModel"):
-        tune_run(tmp_path, accelerator="cpu")

@@ -42,8 +42,10 @@ def write_thresholds(run: Path, checkpoint: Path, body: dict[str, Any]) -> Path:
     return run / NAME
 
 
-def read_thresholds(run: Path, checkpoint: Path) -> JointThresholds | None:
+def read_thresholds(run: Path, checkpoint: Path) -> dict[str, float] | None:
     """Return the tuned thresholds of a run, ``None`` if there are none for this checkpoint.
+
+    A joint model has three of them by name, a pair model a ``shift`` of all its pairs' thresholds.
 
     Those of another checkpoint are not taken, with a warning.
 
@@ -55,7 +57,8 @@ def read_thresholds(run: Path, checkpoint: Path) -> JointThresholds | None:
         return None
     try:
         known = json.loads(path.read_bytes())
-        found = JointThresholds(**{name: float(known[name]) for name in asdict(JointThresholds())})
+        names = ("shift",) if "shift" in known else tuple(asdict(JointThresholds()))
+        found = {name: float(known[name]) for name in names}
         theirs = known["checkpoint"]["xxh3_128"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DocreError(
@@ -69,3 +72,14 @@ def read_thresholds(run: Path, checkpoint: Path) -> JointThresholds | None:
         )
         return None
     return found
+
+
+def threshold_options(run: Path, checkpoint: Path) -> list[str]:
+    """Return the tuned thresholds of a run as options of docre, if there are any.
+
+    Raises:
+        DocreError: If the file cannot be read.
+    """
+    found = read_thresholds(run, checkpoint) or {}
+    place = "decoder.init_args" if "shift" in found else "thresholds"
+    return [f"--model.{place}.{name}={value!r}" for name, value in found.items()]
