@@ -22,6 +22,10 @@ def test_points_are_the_scores_of_all_seeds(tmp_path):
     assert points(tmp_path, "atl", MISSING) == {10: [25.0, 50.0], 100: [62.5]}
     assert points(tmp_path, "cmm", WRONG) == {0: [12.5]}
     assert points(tmp_path, "cmm", LEFT_OUT) == {}
+    assert points(tmp_path, "atl", MISSING, "crossed_f1") == {}
+    ranking = tmp_path / "curve/atl_10/seed_67/scores/ranking.json"
+    ranking.write_text(json.dumps({"crossed_f1": 0.75}))
+    assert points(tmp_path, "atl", MISSING, "crossed_f1") == {10: [75.0]}
 
 
 @pytest.mark.parametrize("cells", [MISSING, LEFT_OUT, WRONG])
