@@ -128,9 +128,17 @@ TABLES = {
             "atlop": "ATLOP, from S-PU's encoder",
             "ssr_pu": "SSR-PU, from S-PU's encoder",
             "ttm_slots": "TTM-RE, from S-PU's encoder",
+            "noise/docred_atl": "a third of the labels: ATLOP, from ATLOP's encoder",
+            "noise/docred_s_pu": "a third of the labels: S-PU, from ATLOP's encoder",
+            "docred_atl": "a third of the labels: ATLOP, from S-PU's encoder",
+            "docred_s_pu": "a third of the labels: S-PU, from S-PU's encoder",
         },
-        PAIRS,
-        against=dict.fromkeys(("atlop", "ssr_pu", "ttm_slots"), "atlop"),
+        _PREDICTED,
+        against={
+            **dict.fromkeys(("atlop", "ssr_pu", "ttm_slots"), "atlop"),
+            **dict.fromkeys(("noise/docred_atl", "noise/docred_s_pu"), "noise/docred_atl"),
+            **dict.fromkeys(("docred_atl", "docred_s_pu"), "docred_atl"),
+        },
         small=("ssr_pu",),
     ),
     "noise": Table(
@@ -278,7 +286,7 @@ TABLES = {
 }
 
 # the sweeps whose runs are ranked too, see study/ranking.py
-RANKED = ("main", "noise", "curve", "wrong", "memory")
+RANKED = ("main", "control", "noise", "curve", "wrong", "memory")
 
 _GRID = ((0.1, 0.2, 0.3, 0.4), (1, 1.2, 1.4, 1.6, 2), "m, gamma")
 GRIDS = {
