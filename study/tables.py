@@ -99,12 +99,7 @@ def _more(loss: str, share: int) -> str:
     return f"{loss}_{share}" if share else f"noise/complete_{loss}"
 
 
-_ACROSS = (
-    "pairs_row_order",
-    "pairs_row_order_in_gold_first",
-    "pairs_gold_first",
-    "pairs_gold_first_in_row_order",
-)
+_WAYS = ("row_order", "row_order_in_gold_first", "gold_first", "gold_first_in_row_order")
 _NOISE = dict(_noise())
 _TRIED = ("atl", "s_pu", "cmm")
 
@@ -175,10 +170,18 @@ TABLES = {
             "pairs_row_order": "across 256 pairs, row order",
             "pairs_row_order_in_gold_first": "these weights, scored gold first",
             "pairs_gold_first": "across 256 pairs, gold first",
-            "pairs_gold_first_in_row_order": "these weights, scored in row order",
+            "pairs_gold_first_in_row_order": "its weights, scored in row order",
+            "one_slot_row_order": "one slot, across 256 pairs, row order",
+            "one_slot_row_order_in_gold_first": "one slot, these weights, scored gold first",
+            "one_slot_gold_first": "one slot, across 256 pairs, gold first",
+            "one_slot_gold_first_in_row_order": "one slot, its weights, scored in row order",
         },
         _PREDICTED,
-        against=dict.fromkeys(_ACROSS, "pairs_row_order"),
+        against={
+            f"{which}_{way}": f"{which}_row_order"
+            for which in ("pairs", "one_slot")
+            for way in _WAYS
+        },
         small=("pairs_gold_first",),
     ),
     "pretrain": Table(
