@@ -1,4 +1,4 @@
-"""What some tables need behind their trainings: other orders, tuned thresholds, rankings."""
+"""What some tables need behind their trainings: orders, thresholds, rankings, reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from study.keep import finished, is_joint, is_tuned
 from study.ranking import write_ranking
-from study.tables import RANKED
+from study.shares import write_share
+from study.tables import RANKED, READ
 
 # what is trained in an order is scored in the other one too: the ending of its cell, and the order
 _OTHER = {
@@ -25,6 +26,9 @@ def finish(table: str, runs: Path) -> int:
     Returns:
         The exit status of the first command that failed, or 0.
     """
+    if table in READ:
+        for run in finished(runs / table):
+            write_share(run)
     if table == "order":
         return _first_failure(score_in_other_order(run) for run in finished(runs / table))
     if is_joint(table):

@@ -21,6 +21,7 @@ from study.logs import peak_memory, speed
 from study.places import KEPT, REPOSITORY
 from study.ranking import ranking_table
 from study.rates import rates_table
+from study.shares import share_table
 from study.table import Grid, Table
 from study.tables import GRIDS, HEADINGS, LENGTHS, TABLES
 
@@ -29,8 +30,8 @@ _BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 PICTURES = ("main", "order")
-# a block with this ending is of the same runs as the table
-_RANKING = "_ranking"
+# a block with such an ending is of the same runs as the table
+_BEHIND = {"_ranking": ranking_table, "_share": share_table}
 # what stands beside the scores of a row
 _BESIDE = ("difference", "runs", "minutes", "docs/s", "GB")
 
@@ -65,8 +66,9 @@ def render(name: str, kept: Path = KEPT) -> str:
         return rates_table(kept)
     if name in GRIDS:
         return _grid(GRIDS[name], kept)
-    if name.endswith(_RANKING):
-        return _ranking(TABLES[name.removesuffix(_RANKING)], kept)
+    for ending, made in _BEHIND.items():
+        if name.endswith(ending):
+            return made(_folders(TABLES[name.removesuffix(ending)], kept))
     known = TABLES[name]
     there = runs_of(known, kept)
     if known.scores == LENGTHS:
@@ -84,9 +86,8 @@ def render(name: str, kept: Path = KEPT) -> str:
     return "\n".join((written, "", *_missing(known, there), _footer(known, found), ""))
 
 
-def _ranking(known: Table, kept: Path) -> str:
-    there = runs_of(known, kept)
-    return ranking_table({known.labels[cell]: folder for cell, folder in there.items()})
+def _folders(known: Table, kept: Path) -> dict[str, Path]:
+    return {known.labels[cell]: folder for cell, folder in runs_of(known, kept).items()}
 
 
 def runs_of(known: Table, kept: Path) -> dict[str, Path]:

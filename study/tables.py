@@ -290,6 +290,8 @@ TABLES = {
 
 # the sweeps whose runs are ranked too, see study/ranking.py
 RANKED = ("main", "control", "noise", "curve", "wrong", "memory")
+# those whose memories are looked at, see study/shares.py
+READ = ("order", "memory", "main")
 
 _GRID = ((0.1, 0.2, 0.3, 0.4), (1, 1.2, 1.4, 1.6, 2), "m, gamma")
 GRIDS = {

@@ -56,6 +56,7 @@ def test_the_page_has_the_tables_as_their_runs_are():
     assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == {
         *(*TABLES, *GRIDS, "leak", "rates"),
         *(f"{name}_ranking" for name in RANKED),
+        *(f"{name}_share" for name in ("order", "memory")),
     }
 
 
