@@ -21,6 +21,8 @@ from docre.batch import Batch
 from docre.decoding import Decoder
 from docre.markdown_text import table as markdown_table
 from docre.outputs import HeadOutput
+from docre.pair_tuning.shift import best_shift
+from docre.scoring.rates import Rates
 from study.prepare import write_json
 
 FILE = "ranking.json"
@@ -53,7 +55,12 @@ def write_ranking(run: Path) -> None:
     relations = len(margins) // sum(pairs)
     # every second document is of the same half
     half = np.repeat(np.arange(len(pairs)) % 2, np.array(pairs) * relations)
-    write_json(target, {**ranked(margins, gold), "crossed_f1": crossed_f1(margins, gold, half)})
+    found = {
+        "average_precision": average_precision(margins, gold),
+        "crossed_f1": crossed_f1(margins, gold, half),
+        "best_f1": best_f1(margins, gold),
+    }
+    write_json(target, found)
 
 
 def margins_of(
@@ -66,10 +73,8 @@ def margins_of(
     return margins.flatten().cpu().numpy(), gold.flatten().cpu().numpy()
 
 
-def ranked(margins: NDArray[np.float32], gold: NDArray[np.bool_]) -> dict[str, float]:
-    """Return average precision, and the best F1 with the threshold it is at.
-
-    Triples with equal margins are taken together.
+def average_precision(margins: NDArray[np.float32], gold: NDArray[np.bool_]) -> float:
+    """Return the precision at each gold triple, on average; those with equal margins go together.
 
     Args:
         margins: Of each triple.  # [N]
@@ -79,35 +84,30 @@ def ranked(margins: NDArray[np.float32], gold: NDArray[np.bool_]) -> dict[str, f
     found = np.cumsum(gold[order])
     last = np.append(np.diff(margins[order]) != 0, True)  # of those that are equal
     correct, predicted = found[last], np.flatnonzero(last) + 1
-    precision = correct / predicted
-    f1 = 2 * correct / (predicted + found[-1])
-    best = int(f1.argmax())
-    return {
-        "average_precision": float((np.diff(correct, prepend=0) * precision).sum() / found[-1]),
-        "best_f1": float(f1[best]),
-        "precision": float(precision[best]),
-        "recall": float(correct[best] / found[-1]),
-        "threshold": float(margins[order][last][best]),
-    }
+    return float((np.diff(correct, prepend=0) * correct / predicted).sum() / found[-1])
+
+
+def best_f1(margins: NDArray[np.float32], gold: NDArray[np.bool_]) -> float:
+    """Return F1 with the thresholds that are best for the same triples."""
+    return best_shift(margins, gold, int(gold.sum())).after.f1
 
 
 def crossed_f1(
     margins: NDArray[np.float32], gold: NDArray[np.bool_], half: NDArray[np.int64]
 ) -> float:
-    """Return F1 over both halves, each with the threshold that is best for the other one.
+    """Return F1 over both halves, each with the thresholds that are best for the other one.
 
     Args:
         margins: Of each triple.  # [N]
         gold: Whether it is one; some of each half are.  # [N]
         half: Which half it belongs to, 0 or 1.  # [N]
     """
-    correct = predicted = 0
+    above = np.zeros_like(gold)
     for side in (0, 1):
-        mine, others = half == side, half != side
-        above = margins[mine] >= ranked(margins[others], gold[others])["threshold"]
-        correct += int((above & gold[mine]).sum())
-        predicted += int(above.sum())
-    return 2 * correct / (predicted + int(gold.sum()))
+        others = half != side
+        tuned = best_shift(margins[others], gold[others], int(gold[others].sum()))
+        above |= ~others & (margins > tuned.shift)
+    return Rates(int(gold.sum()), int(above.sum()), int((above & gold).sum())).f1
 
 
 def ranking_table(rows: dict[str, Path]) -> str:

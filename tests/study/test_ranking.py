@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docre.decoding import ThresholdDecoder, ZeroDecoder
-from study.ranking import crossed_f1, margins_of, ranked, ranking_table
+from docre.pair_tuning.shift import best_shift
+from study.ranking import average_precision, best_f1, crossed_f1, margins_of, ranking_table
 
 TRIPLES = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=20)
 
@@ -20,29 +21,27 @@ def test_every_threshold_tried(triples):
     gold = np.array([is_gold for _, is_gold in triples])
     if not gold.any():
         gold[0] = True
-    average, before, tried = 0.0, 0.0, {}
+    average, before, tried = 0.0, 0.0, []
     for threshold in sorted(set(margins.tolist()), reverse=True):
         above = margins >= threshold
         correct = int((above & gold).sum())
-        precision, recall = correct / above.sum(), correct / gold.sum()
-        average += (recall - before) * precision
+        recall = correct / gold.sum()
+        average += (recall - before) * correct / above.sum()
         before = recall
-        tried[threshold] = (2 * correct / (above.sum() + gold.sum()), precision, recall)
-    found = ranked(margins, gold)
-    assert found["average_precision"] == pytest.approx(average)
-    assert found["best_f1"] == pytest.approx(max(f1 for f1, *_ in tried.values()))
-    expected = tried[found["threshold"]]
-    assert (found["best_f1"], found["precision"], found["recall"]) == pytest.approx(expected)
+        tried.append(2 * correct / (above.sum() + gold.sum()))
+    assert average_precision(margins, gold) == pytest.approx(average)
+    assert best_f1(margins, gold) == pytest.approx(max(tried))
 
 
 def test_each_half_is_cut_where_the_other_one_says():
-    margins = np.array([3, 2, 1, 9, 5, 4, 0], np.float32)
+    margins = np.array([-6, -7, -8, 9, -4, -5, -9], np.float32)
     gold = np.array([True, True, False, True, False, True, False])
     half = np.array([0, 0, 0, 1, 1, 1, 1])
-    # cut at 4 nothing of the first half is left, cut at 2 three of the second, two of them gold
-    assert ranked(margins[:3], gold[:3])["threshold"] == 2
-    assert ranked(margins[3:], gold[3:])["threshold"] == 4
-    correct, predicted = 0 + 2, 0 + 3
+    # the first half is best cut at -7.5, where three of the second are left, two of them gold;
+    # the second half at -7, where one of the first is left, which is gold
+    assert best_shift(margins[:3], gold[:3], 2).shift == -7.5
+    assert best_shift(margins[3:], gold[3:], 2).shift == -7
+    correct, predicted = 1 + 2, 1 + 3
     assert crossed_f1(margins, gold, half) == 2 * correct / (predicted + 4)
 
 
