@@ -20,6 +20,7 @@ FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = ("#3b6ea5", "#d08a3c")
 _LINES = ("-", (0, (4, 3)))  # the second is dashed, so that an equal one below it is seen
 _WIDEST = 26  # letters of a name in one line
+_NARROWEST = 5.0  # points of a score: an axis of fewer makes cliffs of tenths
 
 
 def write_plot(comparison: Comparison, path: Path) -> None:
@@ -97,6 +98,7 @@ def _line(
         axes.set_xscale("log")
     axes.set_xticks(positive, [f"{value:g}" for value in positive])
     axes.minorticks_off()
+    axes.set_ylim(_wide_enough(*axes.get_ylim()))
     axes.set_xlabel(name)
     axes.set_ylabel("percent")
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
@@ -123,8 +125,15 @@ def _rows(axes: Axes, table: ComparisonTable, scores: list[str]) -> None:
     names = [_folded(row.name) for row in table.rows]
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(_wide_enough(*axes.get_xlim()))
     axes.set_xlabel("percent")
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+
+
+def _wide_enough(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of an axis, moved apart if scores that are almost equal look far apart."""
+    more = max(0.0, _NARROWEST - (high - low)) / 2
+    return low - more, high + more
 
 
 def _signs(table: ComparisonTable, scores: list[str], is_line: bool) -> list[Artist]:

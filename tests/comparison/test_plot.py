@@ -128,3 +128,17 @@ def test_scores_that_were_asked_for(slots):
     made = replace(slots, tables=(replace(table, chosen=asked),), chosen=asked)
     (legend,) = plot(made).legends
     assert [text.get_text() for text in legend.get_texts()][:2] == ["macro F1", "R"]
+
+
+@pytest.mark.parametrize("factor", [False, True])
+def test_scores_that_are_almost_equal_do_not_look_far_apart(tmp_path, factor):
+    for number in (1, 2, 3):
+        options = {"head__width": number * 8} if factor else {"head__memory": None}
+        config = config_of(**{f"model__{name}": value for name, value in options.items()})
+        write_run(tmp_path / f"r{number}" / "seed_1", 1, config, scores_of(0.5, "same"))
+    found = compare([tmp_path], samples=10)
+    assert (found.factor is not None) == factor
+    (axes,) = plot(found).axes
+    low, high = axes.get_ylim() if factor else axes.get_xlim()
+    assert high - low == pytest.approx(5)
+    assert low < 100 * found.row("r1").mean("f1") < high
