@@ -175,11 +175,15 @@ TABLES = {
             "one_slot_row_order_in_gold_first": "one slot, these weights, scored gold first",
             "one_slot_gold_first": "one slot, across 256 pairs, gold first",
             "one_slot_gold_first_in_row_order": "one slot, its weights, scored in row order",
+            "longer_row_order": "one slot, longer, row order",
+            "longer_row_order_in_gold_first": "one slot, longer, these weights, scored gold first",
+            "longer_gold_first": "one slot, longer, gold first",
+            "longer_gold_first_in_row_order": "one slot, longer, its weights, scored in row order",
         },
         _PREDICTED,
         against={
             f"{which}_{way}": f"{which}_row_order"
-            for which in ("pairs", "one_slot")
+            for which in ("pairs", "one_slot", "longer")
             for way in _WAYS
         },
         small=("pairs_gold_first",),
