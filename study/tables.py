@@ -42,7 +42,7 @@ SYSTEMS = {
     "ssr_pu_x2": "SSR-PU",
     "ttm_slots_x2": "TTM-RE, attention within a pair (slots)",
     "ttm_pairs_x2": "TTM-RE, attention across the pairs of a document",
-    "docunet": "DocuNet",
+    "docunet_x2": "DocuNet",
     "kd_docre_x2": "KD-DocRE",
     "dreeam": "DREEAM",
     "comm_atlop_x2": "COMM on ATLOP",
