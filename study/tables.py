@@ -235,9 +235,14 @@ TABLES = {
             + (_PN if loss == "s_pu" else _LOSSES[loss])
             for share in _WRONG
             for loss in _TRIED
+        }
+        | {
+            f"{loss}_50_typed": "50 of fitting types: " + (_PN if loss == "s_pu" else _LOSSES[loss])
+            for loss in _TRIED
         },
         _PREDICTED,
-        against={_more(loss, share): _more("atl", share) for loss in _TRIED for share in _WRONG},
+        against={_more(loss, share): _more("atl", share) for loss in _TRIED for share in _WRONG}
+        | {f"{loss}_50_typed": "atl_50_typed" for loss in _TRIED},
         small=("cmm_20",),
     ),
     "comm": Table(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from docre.errors import DocreError
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+WrongPairs = Literal["any", "same_types"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class LabelNoise:
             labels, see :mod:`docre.data.wrong_labels`. They have no evidence. ``keep_labels`` hides
             none of them; those of dropped relations, or in documents that ``shots`` leaves out, go
             with these.
+        wrong_pairs: ``any``: all pairs are equally likely to get a wrong label; most of these are
+            absurd and easily seen through. ``same_types``: all whose head and tail have types that
+            the relation truly has in some training document.
         seed: Decides which labels and documents; each kind of noise has chances of its own.
     """
 
@@ -46,6 +51,7 @@ class LabelNoise:
     drop_relations: list[str] = field(default_factory=list)
     shots: int | None = None
     wrong_labels: float = 0.0
+    wrong_pairs: WrongPairs = "any"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,6 +63,8 @@ class LabelNoise:
             raise ValueError(
                 f"wrong_labels must be finite and not negative, not {self.wrong_labels}"
             )
+        if self.wrong_pairs not in get_args(WrongPairs):
+            raise ValueError(f"wrong_pairs must be any or same_types, not {self.wrong_pairs!r}")
 
 
 def apply_noise(table: FeatureTable, noise: LabelNoise, relations: RelationSet) -> FeatureTable:
@@ -65,7 +73,9 @@ def apply_noise(table: FeatureTable, noise: LabelNoise, relations: RelationSet) 
     dropped = [relations.index(name) for name in noise.drop_relations]
     keep = ~np.isin(relation, dropped)
     if noise.wrong_labels > 0:
-        wrong = draw_wrong_labels(table, noise.wrong_labels, noise.seed, relations)
+        wrong = draw_wrong_labels(
+            table, noise.wrong_labels, noise.seed, relations, noise.wrong_pairs == "same_types"
+        )
         wanted = ~np.isin(wrong.relation, dropped)
         table = table.with_added(AddedLabels(*(column[wanted] for column in wrong)))
     if noise.shots is not None:  # what is dropped anyway needs no examples

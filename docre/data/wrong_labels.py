@@ -1,7 +1,8 @@
 """Labels that are not true, drawn by chance for the training documents.
 
 The relation of each is drawn as often as it occurs among the true labels, so that class priors keep
-their shape; its pair is any one that does not have this relation, all equally likely.
+their shape; its pair is any one that does not have this relation, all equally likely. Or any one
+whose types are those of some true label of this relation: such a label is harder to see through.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from docre.data.columns import schema
 from docre.data.feature_table import AddedLabels, FeatureTable
+from docre.data.pair_numbers import PairNumbers
+from docre.data.pairs_by_types import PairsByTypes
 from docre.data.relations import RelationSet
 from docre.errors import DocreError
 
@@ -22,7 +25,11 @@ _NEEDED = {"label_head", "label_tail", "entity_type"}
 
 
 def draw_wrong_labels(
-    table: FeatureTable, fraction: float, seed: int, relations: RelationSet
+    table: FeatureTable,
+    fraction: float,
+    seed: int,
+    relations: RelationSet,
+    of_same_types: bool = False,
 ) -> AddedLabels:
     """Return wrong labels for the documents of the whole data set that were labelled at all.
 
@@ -33,6 +40,7 @@ def draw_wrong_labels(
         fraction: Number of wrong labels, as a fraction of the number of true ones.
         seed: Decides which.
         relations: Names for messages.
+        of_same_types: Whether head and tail are to have types that the relation truly has.
 
     Raises:
         DocreError: If there are not as many pairs without these relations, or if the rows do not
@@ -55,65 +63,21 @@ def draw_wrong_labels(
     chance = np.random.default_rng([seed, _STREAM, 0])
     drawn = relation[chance.integers(max(len(relation), 1), size=count)]
     found, wanted = [np.zeros(0, np.int64)], [int((drawn == kind).sum()) for kind in kinds]
+    by_types = PairsByTypes(table, pairs) if of_same_types else None
     for kind, most in zip(kinds.tolist(), wanted, strict=True):
         taken = np.unique(true[relation == kind])
-        _require_places(most, len(pairs) - len(taken), f"of {relations.names[kind]}")
+        places = None if by_types is None else by_types.like(taken)
+        end = len(pairs) if places is None else len(places)
+        _require_places(most, end - len(taken), f"of {relations.names[kind]}")
         chance = np.random.default_rng([seed, _STREAM, 1 + kind])
-        found.append(_different(chance, len(pairs), most, taken))
+        if places is None:
+            found.append(_different(chance, end, most, taken))
+        else:
+            found.append(places[_different(chance, end, most, np.searchsorted(places, taken))])
     document, head, tail = pairs.at(np.concatenate(found))
     order = np.argsort(document, kind="stable")
     names = np.repeat(kinds, wanted)
     return AddedLabels(*(column[order] for column in (document, head, tail, names)))
-
-
-class PairNumbers:
-    """Numbers for the candidate pairs of all labelled documents, without a list of these pairs.
-
-    A distantly labelled file has tens of millions of them. They are counted document by document,
-    in each row-major.
-    """
-
-    def __init__(self, table: FeatureTable) -> None:
-        counts = np.where(table.scalars("labelled"), table.scalars("num_pairs"), 0)
-        self._offset: IntArray = np.concatenate(([0], np.cumsum(counts)))  # [D + 1]
-        self._entities = np.diff(table.offsets("entity_type"))  # [D]
-        self._listed = np.zeros(len(counts), dtype=bool)
-        if "typed" in schema(table.kind).names:  # candidates of some documents are listed
-            self._listed = table.scalars("typed").astype(bool)
-            self._list_offset = table.offsets("candidate_head")
-            self._list_head, self._list_tail = map(table.flat, ("candidate_head", "candidate_tail"))
-
-    def __len__(self) -> int:
-        return int(self._offset[-1])
-
-    def number(self, document: IntArray, head: IntArray, tail: IntArray) -> IntArray:
-        """Return the numbers of some candidate pairs of labelled documents."""
-        number: IntArray = head * (self._entities[document] - 1) + tail - (tail > head)
-        listed = self._listed[document]
-        if listed.any():
-            row = np.repeat(np.arange(len(self._entities)), np.diff(self._list_offset))
-            # lists are row-major, so their keys rise
-            keys = self._key(row, self._list_head, self._list_tail)
-            own = self._key(document[listed], head[listed], tail[listed])
-            number[listed] = np.searchsorted(keys, own) - self._list_offset[document[listed]]
-        number += self._offset[document]
-        return number
-
-    def at(self, number: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Return document, head and tail of some numbers."""
-        document = np.searchsorted(self._offset, number, side="right") - 1
-        place = number - self._offset[document]
-        head, tail = np.divmod(place, np.maximum(self._entities[document] - 1, 1))
-        tail += tail >= head  # the diagonal is left out
-        listed = self._listed[document]
-        if listed.any():
-            place = self._list_offset[document[listed]] + place[listed]
-            head[listed], tail[listed] = self._list_head[place], self._list_tail[place]
-        return document, head, tail
-
-    def _key(self, document: IntArray, head: IntArray, tail: IntArray) -> IntArray:
-        width = int(self._entities.max())
-        return (document * width + head) * width + tail
 
 
 def _different(chance: np.random.Generator, end: int, count: int, taken: IntArray) -> IntArray:

@@ -93,6 +93,7 @@ def test_shots_do_not_look_for_dropped_relations(table):
         ({"wrong_labels": -0.1}, "wrong_labels"),
         ({"wrong_labels": float("nan")}, "wrong_labels"),
         ({"wrong_labels": float("inf")}, "wrong_labels"),
+        ({"wrong_pairs": "some"}, "wrong_pairs must be any or same_types, not 'some'"),
     ],
 )
 def test_impossible_settings_are_refused(options, field):

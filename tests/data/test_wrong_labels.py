@@ -11,7 +11,8 @@ from docre.data.columns import to_record_batch
 from docre.data.feature_table import FeatureTable
 from docre.data.features import Featurizer
 from docre.data.label_noise import LabelNoise, apply_noise, class_priors
-from docre.data.wrong_labels import PairNumbers, draw_wrong_labels
+from docre.data.pair_numbers import PairNumbers
+from docre.data.wrong_labels import draw_wrong_labels
 from docre.errors import DocreError
 from tests.toy import RELATIONS, TYPES, document, pieces
 
@@ -211,3 +212,49 @@ def test_without_labels_nothing_is_added():
     table = table_of([document(seed, entities=3, labelled=False) for seed in range(3)])
     assert added(noisy(table, wrong_labels=0.5)) == []
     assert Collate()(noisy(table, wrong_labels=0.5)[[0, 2]]).label_pair.tolist() == []
+
+
+def types_of(made, head, tail):
+    return made.entities[head].type, made.entities[tail].type
+
+
+def admitted(documents):
+    """Return the places, by a loop, where a wrong label of the same types can be."""
+    true = {
+        (d, label.head, label.tail, label.relation)
+        for d, made in enumerate(documents)
+        for label in made.relations or ()
+    }
+    seen = {(name, types_of(documents[d], head, tail)) for d, head, tail, name in true}
+    return {
+        (d, *pair, RELATIONS.index(name))
+        for d, made in enumerate(documents)
+        if made.relations is not None
+        for pair in made.pairs()
+        for name, types in seen
+        if types == types_of(made, *pair) and (d, *pair, name) not in true
+    }
+
+
+def test_wrong_labels_of_the_same_types_are_where_a_loop_says(table):
+    wrong = added(noisy(table, wrong_labels=1.0, wrong_pairs="same_types", seed=3))
+    assert len(wrong) == len(set(wrong)) == len(TRUE)
+    assert set(wrong) <= admitted(DOCUMENTS)
+    assert not set(added(noisy(table, wrong_labels=1.0))) <= admitted(DOCUMENTS)
+    more = added(noisy(table, wrong_labels=1.1, wrong_pairs="same_types", seed=3))
+    assert set(wrong) < set(more)
+
+
+def test_all_places_of_the_same_types_are_drawn_and_no_more():
+    """One relation: as many as there are places take them all."""
+    made = [document(seed, entities=3) for seed in range(12)]
+    one = [
+        replace(m, relations=tuple(r for r in m.relations if r.relation == "born_in")) for m in made
+    ]
+    table, labels = table_of(one), sum(len(m.relations) for m in one)
+    expected = admitted(one)
+    assert 0 < len(expected) < sum(m.num_pairs for m in one) - labels
+    full = noisy(table, wrong_labels=len(expected) / labels, wrong_pairs="same_types")
+    assert set(added(full)) == expected
+    with pytest.raises(DocreError, match=r"noise\.wrong_labels: .* of born_in are more than"):
+        noisy(table, wrong_labels=(len(expected) + 1) / labels, wrong_pairs="same_types")

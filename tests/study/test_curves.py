@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from study.curves import LEFT_OUT, MISSING, WRONG, points, write_curves
+from study.curves import LEFT_OUT, MISSING, WRONG, WRONG_TYPED, points, write_curves
 from study.tables import TABLES
 
 
@@ -28,7 +28,7 @@ def test_points_are_the_scores_of_all_seeds(tmp_path):
     assert points(tmp_path, "atl", MISSING, "crossed_f1") == {10: [75.0]}
 
 
-@pytest.mark.parametrize("cells", [MISSING, LEFT_OUT, WRONG])
+@pytest.mark.parametrize("cells", [MISSING, LEFT_OUT, WRONG, WRONG_TYPED])
 def test_cells_are_those_of_the_tables(cells):
     known = {
         place if "/" in place else f"{name}/{place}"
