@@ -84,7 +84,7 @@ def test_a_kill_leaves_the_checkpoint_before(tmp_path):
 
 
 def test_no_other_disk_is_written_to(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError):  # as Lightning does
         TorchCheckpointIO().save_checkpoint({"epoch": 1}, tmp_path / "theirs.ckpt")
     path = tmp_path / "new" / "ours [1].ckpt"

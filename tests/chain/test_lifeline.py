@@ -28,11 +28,12 @@ Path("begun").touch()
 time.sleep(60)
 """
 LEADER = """
-import sys
+import signal, sys
 from pathlib import Path
 from docre.chain.process import start
 from docre.chain.state import locked
 sys.executable = sys.argv[1]
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which tests may run, ignores it
 with locked(Path("folder")) as lock:
     start([], lock).wait()
 """
