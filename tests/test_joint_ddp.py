@@ -61,6 +61,7 @@ def test_scores_are_those_of_one_process(folder, trained):
     ]
 
 
+@pytest.mark.slow
 def test_predictions_of_both_in_one_file(folder, trained):
     docre(folder, "predict", "--run", trained, "--output", "two.jsonl", *TWO)
     with chdir(folder):

@@ -181,6 +181,7 @@ def worker(rank, port, shares, results):
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.slow
 def test_two_processes_equal_one(gold, predicted):
     every = list(range(11))
     # as a padded distributed sampler deals them, all on one side, none at all

@@ -597,6 +597,7 @@ def test_help(trained, command, words, capsys):
     assert all(word in flat for word in words)
 
 
+@pytest.mark.slow
 def test_processes_say_nothing_but_progress(workplace, trained, tmp_path):
     shutil.copy(workplace / "tiny.yaml", tmp_path)
     done = process("fit", "-c", "tiny.yaml", "--trainer.max_epochs", "1", cwd=tmp_path)

@@ -101,6 +101,7 @@ def stamps(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_chain_that_is_killed_goes_on():
     Path("killed.yaml").write_text(KILLED)
     first, second = Path("runs/killed/first"), Path("runs/killed/second")
